@@ -1,0 +1,345 @@
+/*
+ * actor.c - the beginning of an actor.
+ *
+ * Nobody sees an actor half-born: its name, its monitor and its link are made
+ * before it is first scheduled, or the spawn fails and nothing of it remains.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+#include "runtime/here.h"
+#include "runtime/memory.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SHUTDOWN_NS COACT_SECONDS(5)
+
+const char *
+coact__label_of(const struct coact__actor *actor)
+{
+    return actor->label != NULL ? actor->label : coact__mailbox_of(actor)->name;
+}
+
+int
+coact_set_label(const char *label)
+{
+    struct coact__actor *actor = coact__actor_or_misuse("coact_set_label");
+    if (actor == NULL) {
+        return -EPERM;
+    }
+    char *copy = label != NULL ? coact__strdup(label) : NULL;
+    if (copy == NULL && label != NULL) {
+        return -ENOMEM;
+    }
+    coact__label_replace(actor, copy);
+    return 0;
+}
+
+void
+coact__label_replace(struct coact__actor *actor, char *label)
+{
+    // The list of actors may be reading the old one.
+    pthread_mutex_lock(&actor->runtime->lock);
+    char *before = actor->label;
+    actor->label = label;
+    pthread_mutex_unlock(&actor->runtime->lock);
+    coact__free(before);
+}
+
+/* ---- What the scheduler calls ---- */
+
+void
+coact__actor_run(struct coact__task *task)
+{
+    struct coact__actor *actor = (struct coact__actor *)task;
+    coact__drain(actor);
+    if (actor->stage == COACT__STAGE_ALIVE) {
+        coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor), actor->arg);
+    }
+    coact__drain(actor); // a kill that came while we worked is the reason
+    coact__finish(actor, COACT_NORMAL, "");
+}
+
+void
+coact__actor_ended(struct coact__task *task)
+{
+    struct coact__actor *actor = (struct coact__actor *)task;
+    struct coact_runtime *runtime = actor->runtime;
+    coact__slot_give(actor);
+    coact__count_out(runtime);
+}
+
+void
+coact__count_out(struct coact_runtime *runtime)
+{
+    // acq_rel: whoever counts the last one out sees what all have done.
+    if (atomic_fetch_sub_explicit(&runtime->alive, 1, memory_order_acq_rel) ==
+            1 &&
+        atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
+        pthread_mutex_lock(&runtime->lock);
+        pthread_cond_broadcast(&runtime->gone);
+        pthread_mutex_unlock(&runtime->lock);
+    }
+}
+
+void
+coact__actor_no_stack(struct coact__task *task)
+{
+    coact__finish_unborn((struct coact__actor *)task, -ENOMEM,
+                         "no stack could be had for it");
+    coact__actor_ended(task);
+}
+
+/* ---- Spawning ---- */
+
+/* What a spawn has made so far, to be undone in one place. */
+struct birth {
+    struct coact_runtime *runtime;
+    struct coact__actor *spawner;
+    struct coact__actor *actor;
+    struct coact__watch *watch;
+    struct coact__bond *bond;
+};
+
+static int
+check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
+            const struct coact_options *options, struct birth *birth)
+{
+    birth->spawner = coact__actor_here();
+    birth->runtime = options->runtime != NULL ? options->runtime
+                                              : coact__runtime_here();
+    if (birth->runtime == NULL) {
+        return coact__misuse(NULL, -EPERM, "coact_spawn",
+                             "no runtime: attach the thread, or name one in "
+                             "the options");
+    }
+    if (mailbox == NULL || body == NULL) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "%s is NULL", body == NULL ? "body" : "mailbox");
+    }
+    if (birth->spawner != NULL && birth->spawner->runtime != birth->runtime) {
+        birth->spawner = NULL;
+    }
+    if (birth->spawner == NULL && (options->link || options->monitor != NULL)) {
+        return coact__misuse(birth->runtime, -EPERM, "coact_spawn",
+                             "only an actor of that runtime can be linked to "
+                             "or monitor what it spawns");
+    }
+    return atomic_load_explicit(&birth->runtime->stopping,
+                                memory_order_acquire)
+               ? -ESHUTDOWN
+               : 0;
+}
+
+static void
+prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
+             void (*body)(void), void *arg,
+             const struct coact_options *options)
+{
+    coact__task_init(&actor->task, &actor->runtime->scheduler);
+    atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
+    actor->body = body;
+    actor->arg = arg;
+    actor->destroy_arg = NULL; // ours only when the spawn has succeeded
+    actor->first = actor->last = actor->held = actor->kept = NULL;
+    actor->extra = NULL;
+    actor->supervisor = (coact_ref){0};
+    actor->shutdown_ns = SHUTDOWN_NS;
+    atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
+    actor->stage = COACT__STAGE_ALIVE;
+    actor->traps = options->trap_exit;
+    actor->is_killed = false;
+    actor->end_code = COACT_NORMAL;
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+}
+
+static uint8_t
+stack_class_for(const struct coact_runtime *runtime, size_t bytes)
+{
+    size_t smallest = runtime->options.stack_bytes;
+    uint8_t class = 0;
+    while (class + 1 < COACT__STACK_CLASSES && smallest << (2 * class) < bytes) {
+        class++;
+    }
+    return class;
+}
+
+static int
+prepare_bound(struct coact__actor *actor, const struct coact_options *options)
+{
+    struct coact__bound *bound =
+        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    if (bound == NULL && options->mailbox_messages > 0) {
+        bound = coact__alloc_zeroed(sizeof(*bound));
+        if (bound == NULL) {
+            return -ENOMEM;
+        }
+        // Release pairs with the senders' acquire: a bound as it was made.
+        atomic_store_explicit(&actor->bound, bound, memory_order_release);
+    }
+    if (bound != NULL) {
+        coact__bound_open(bound,
+                          atomic_load_explicit(&actor->generation,
+                                               memory_order_relaxed),
+                          options->mailbox_messages,
+                          options->overflow == COACT_BLOCK);
+    }
+    return 0;
+}
+
+/* Acquire and release with coact_stop, which walks the words: either it sees
+   us, or we see that it has begun. */
+static void
+set_alive(struct coact__actor *actor)
+{
+    uint64_t generation =
+        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    atomic_exchange_explicit(&actor->word,
+                             generation << 32 | COACT__ACTOR_ALIVE,
+                             memory_order_acq_rel);
+}
+
+static int
+prepare_rest(struct birth *birth, const struct coact_options *options)
+{
+    struct coact__actor *actor = birth->actor;
+    int rc = prepare_bound(actor, options);
+    if (rc == 0 && options->label != NULL) {
+        char *label = coact__strdup(options->label);
+        coact__label_replace(actor, label);
+        rc = label != NULL ? 0 : -ENOMEM;
+    }
+    if (rc == 0 && options->monitor != NULL) {
+        birth->watch = coact__watch_new(birth->spawner);
+        rc = birth->watch != NULL ? 0 : -ENOMEM;
+    }
+    if (rc == 0 && options->link) {
+        birth->bond = coact__bond_new(birth->spawner);
+        rc = birth->bond != NULL ? 0 : -ENOMEM;
+    }
+    // Who finds the name may kill at once, so the word comes first; nothing
+    // fails after the name.
+    set_alive(actor);
+    if (rc == 0 && options->name != NULL) {
+        rc = coact__name_add(actor, options->name);
+    }
+    return rc;
+}
+
+static void
+undo(struct birth *birth)
+{
+    struct coact__actor *actor = birth->actor;
+    coact__free(birth->watch);
+    coact__free(birth->bond);
+    coact__name_remove(actor);
+    if (actor->label != NULL) {
+        coact__label_replace(actor, NULL);
+    }
+    // Relaxed: nobody has learnt of this actor.
+    atomic_store_explicit(&actor->word, 0, memory_order_relaxed);
+    // What came late for those who had the slot before, or from coact_stop.
+    struct coact__inbox_node *node =
+        coact__inbox_close_by_owner(&actor->task.inbox);
+    while (node != NULL) {
+        struct coact__item *item = (struct coact__item *)node;
+        node = node->next;
+        coact__bounce(actor->runtime, item,
+                      &(const struct coact_reason){.code = COACT_NOPROC});
+    }
+    coact__slot_give(actor);
+    coact__count_out(birth->runtime);
+}
+
+/* Everything is there: from the last line on the actor may run, and end. */
+static void
+give_birth(struct birth *birth, const struct coact_options *options,
+           coact_ref *out)
+{
+    struct coact__actor *actor = birth->actor;
+    coact_ref ref = coact__ref_of(actor);
+    actor->destroy_arg = options->destroy_arg;
+    if (birth->watch != NULL) {
+        *options->monitor =
+            coact__watch_start(birth->spawner, birth->watch, ref);
+    }
+    if (birth->bond != NULL) {
+        coact__bond_start(birth->spawner, birth->bond, ref);
+    }
+    COACT__COUNT_ONE(birth->runtime, spawned);
+    if (atomic_load_explicit(&birth->runtime->stopping,
+                             memory_order_acquire)) {
+        coact__shut_down(actor, ref.generation);
+    }
+    *out = ref;
+    coact__task_ready(&actor->task);
+}
+
+static int
+spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
+      const struct coact_options *options, coact_ref supervisor,
+      int64_t shutdown_ns, coact_ref *out)
+{
+    struct birth birth = {0};
+    int rc = check_spawn(mailbox, body, options, &birth);
+    if (rc == 0) {
+        birth.actor = coact__slot_take(birth.runtime, &rc);
+    }
+    if (rc == 0) {
+        prepare_slot(birth.actor, mailbox, body, arg, options);
+        birth.actor->task.stack_class =
+            stack_class_for(birth.runtime, options->stack_bytes);
+        birth.actor->supervisor = supervisor;
+        birth.actor->shutdown_ns = shutdown_ns;
+        rc = prepare_rest(&birth, options);
+        if (rc == 0) {
+            give_birth(&birth, options, out);
+            return 0;
+        }
+        undo(&birth);
+    }
+    if (options->destroy_arg != NULL) {
+        options->destroy_arg(arg);
+    }
+    return rc;
+}
+
+int
+coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
+             const struct coact_options *options, coact_ref *out)
+{
+    return spawn(mailbox, body, arg, options, (coact_ref){0}, SHUTDOWN_NS, out);
+}
+
+int
+coact__spawn_child(const struct coact_mailbox *mailbox, void (*body)(void),
+                   void *arg, const struct coact_options *options,
+                   int64_t shutdown_ns, coact_ref *out)
+{
+    struct coact_options linked = *options;
+    linked.link = true;
+    return spawn(mailbox, body, arg, &linked, coact_self(), shutdown_ns, out);
+}
+
+coact_ref
+coact__supervisor_of_self(void)
+{
+    struct coact__actor *actor = coact__actor_here();
+    return actor != NULL ? actor->supervisor : (coact_ref){0};
+}
+
+bool
+coact_is_alive(coact_ref ref)
+{
+    struct coact_runtime *runtime = coact__runtime_here();
+    if (runtime == NULL || !coact__is_local(runtime, ref)) {
+        return false;
+    }
+    struct coact__actor *actor = coact__slot_of(runtime, ref);
+    return actor != NULL &&
+           (atomic_load_explicit(&actor->word, memory_order_acquire) |
+            COACT__ACTOR_KILL) ==
+               ((uint64_t)ref.generation << 32 | COACT__ACTOR_ALIVE |
+                COACT__ACTOR_KILL);
+}

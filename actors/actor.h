@@ -1,0 +1,419 @@
+/*
+ * actor.h - start an actor, talk to it, learn of its death.
+ *
+ * An actor is a coroutine with a mailbox.  It runs on one worker at a time, may
+ * wake on another, and shares nothing: all it knows came in its argument or in
+ * a message.  It is plain straight-line C; the calls marked "waits yes" suspend
+ * it, never its worker.
+ *
+ * How it ends.  It returns (normal), says so (coact_exit), fails (coact_fail),
+ * or is asked to: killed, shut down by its supervisor, or hit by the exit
+ * signal of a linked actor.  Who is asked finds out at the next call that
+ * waits: that one returns -ECANCELED, so that the code can unwind.  The wait
+ * after it does not return: the clean-ups given to coact_defer run there,
+ * newest first, on the actor's own stack, and the actor is gone, with its
+ * arena, its timers and its name.  Clean-ups may wait until the deadline of a
+ * shutdown; after a kill every wait in them returns -ECANCELED at once.
+ *
+ * What one actor sends to another arrives in the order in which it was sent,
+ * the news of its death included.  Nothing is delivered twice.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_ACTOR_H
+#define COACT_ACTOR_H
+
+#include <coact/error.h>
+#include <coact/mailbox.h>
+#include <coact/message.h>
+#include <coact/reason.h>
+#include <coact/ref.h>
+#include <coact/time.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+COACT_BEGIN_DECLS
+
+struct coact_runtime;
+
+/* ---- Starting ------------------------------------------------------------ */
+
+enum coact_overflow {
+    COACT_REJECT, /* a full mailbox refuses: the sender gets -ENOBUFS */
+    COACT_BLOCK   /* the same for coact_send; coact_send_wait waits for room */
+};
+
+/* One watch over another actor; names a monitor, and can be compared. */
+typedef struct coact_monitor_id {
+    uint64_t id; /* 0 names none */
+} coact_monitor_id;
+
+/* How to start an actor.  All zero is a good actor. */
+struct coact_options {
+    const char *label;           /* for logs and lists; copied. NULL: the mailbox's name */
+    const char *name;            /* registered before it runs; copied. NULL: none */
+    size_t stack_bytes;          /* 0: the runtime's; else rounded up to its classes */
+    uint32_t mailbox_messages;   /* most messages queued by users; 0: no limit */
+    enum coact_overflow overflow;
+    bool link;                   /* to the spawner, in the same step */
+    bool trap_exit;              /* from its first instruction on */
+    coact_monitor_id *monitor;   /* not NULL: watched by the spawner, in the same step */
+    struct coact_runtime *runtime; /* NULL: that of the caller */
+    void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
+                                    this when the actor has ended or could not start */
+};
+
+/* Start an actor: its mailbox, where to put its address, its body (a function
+   `void body(NAME_self self, void *arg)`), and the body's argument, lent until
+   the actor ends.  It may have run, and ended, before the call returns.
+   from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
+#define coact_spawn(mailbox, out, body, arg)                                   \
+    coact_spawn_with(mailbox, out, body, arg, .label = NULL)
+
+/* The same with options, as designated initialisers of struct coact_options.
+   from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
+#define coact_spawn_with(mailbox, out, body, arg, ...)                         \
+    coact__spawn(&mailbox##_coact_mailbox,                                     \
+                 (void (*)(void))(1 ? (body) : (mailbox##_coact_body *)0),     \
+                 (arg),                                                        \
+                 &(const struct coact_options){__VA_ARGS__},                   \
+                 &(1 ? (out) : (mailbox##_ref *)0)->ref)
+
+/* ---- Who we are ---------------------------------------------------------- */
+
+/* Our own address; nobody's outside of an actor.
+   from any, waits no, fails never */
+COACT_API coact_ref coact_self(void);
+
+/* Change the label under which we appear in logs and lists; copied.
+   from actor, waits no, fails ENOMEM EPERM */
+COACT_API int coact_set_label(const char *label);
+
+/* Let this thread, which is not an actor, call coact: spawn, send, ask.  Pair
+   with coact_detach, before the runtime is freed.
+   from host, waits no, fails EINVAL EBUSY ENOMEM */
+COACT_API COACT_CHECKED int coact_attach(struct coact_runtime *runtime);
+COACT_API void coact_detach(void);
+
+/* ---- Sending ------------------------------------------------------------- */
+
+/* Send a message: coact_send(bank, deposit, .account = 7, .cents = 500), or
+   coact_send(bank, ping, 0) for one without fields.  The struct is copied; text
+   and bytes in it are taken, also if the send fails.  0 means that it is in the
+   mailbox, or on its way to another node; not that it was read.
+   from any, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW ESHUTDOWN EPERM */
+#define coact_send(to, message, ...)                                           \
+    coact__send((to).ref, &coact_type_##message, COACT__NUMBER(to, message),   \
+                &(struct message){__VA_ARGS__})
+
+/* The same, but where the receiver's mailbox is full and its overflow is
+   COACT_BLOCK, wait until the deadline for room.
+   from any, waits yes, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW ESHUTDOWN EPERM ETIMEDOUT ECANCELED */
+#define coact_send_wait(to, deadline_ns, message, ...)                         \
+    coact__send_wait((to).ref, (deadline_ns), &coact_type_##message,           \
+                     COACT__NUMBER(to, message),                               \
+                     &(struct message){__VA_ARGS__})
+
+/* ---- Receiving ----------------------------------------------------------- */
+
+/*
+ * Take the oldest message and act on it:
+ *
+ *   COACT_RECEIVE(self, coact_in_ms(100)) {
+ *   case COACT_ON(deposit, m): total += m->cents; break;
+ *   case COACT_ON(balance, m): {
+ *       audit(m->account);
+ *       coact_reply(m, .cents = total);
+ *   } break;
+ *   case COACT_ON_DOWN(d): worker_lost(d->who); break;
+ *   case COACT_ON_TIMEOUT: idle(); break;
+ *   }
+ *
+ * An arm is one statement or one block, then `break`.  m points to the message,
+ * which lives until the block ends, however it is left; see coact_keep.  The
+ * arm may change it, and take a text out of it by leaving NULL in its place.
+ * A message without an arm is counted and logged.  When the wait was cancelled
+ * no arm runs but COACT_ON_CANCELLED, where there is one.
+ * `continue` ends the block like `break`; it does not reach a loop around it.
+ * from actor, waits yes, fails never
+ */
+#define COACT_RECEIVE(self, deadline_ns)                                       \
+    COACT__RECEIVE(self, coact__receive((deadline_ns), 0, 0))
+
+/* The same for the oldest message among those named, also coact_down,
+   coact_exit and coact_tick; the others stay where they are, in order.
+   from actor, waits yes, fails never */
+#define COACT_RECEIVE_ONLY(self, deadline_ns, ...)                             \
+    COACT__RECEIVE(self, coact__receive((deadline_ns),                         \
+                                        (const uint32_t[]){COACT__NUMBERS(     \
+                                            self, __VA_ARGS__)},               \
+                                        COACT__COUNT(__VA_ARGS__)))
+
+#define COACT_ON(message, m)                                                   \
+    COACT__CASE(message)                                                       \
+        : for (coact_reply_of_##message *m##_coact_reply = 0,                  \
+               **m##_coact_once = &m##_coact_reply;                            \
+               m##_coact_once != 0; m##_coact_once = 0)                        \
+            for (struct message *m = (struct message *)coact__take(            \
+                     &coact__r, COACT__CASE(message));                         \
+                 m != 0; m = 0)                                                \
+                switch (0)                                                     \
+                case 0
+#define COACT_ON_DOWN(d) COACT__ON(coact_down, struct coact_down, d)
+#define COACT_ON_EXIT(e) COACT__ON(coact_exit, struct coact_exit_news, e)
+#define COACT_ON_TICK(t) COACT__ON(coact_tick, struct coact_tick, t)
+#define COACT_ON_TIMEOUT COACT__CASE(coact_timeout)
+#define COACT_ON_CANCELLED COACT__CASE(coact_cancelled)
+
+/* What a monitor says, once: the actor that it watched has ended. */
+struct coact_down {
+    coact_monitor_id monitor;
+    coact_ref who;
+    struct coact_reason reason;
+};
+
+/* What a link says to an actor that traps exits. */
+struct coact_exit_news {
+    coact_ref from;
+    struct coact_reason reason;
+};
+
+/* Hold a received message beyond its block, until coact_release or our end.  A
+   request that is kept can be answered later.
+   from actor, waits no, fails never */
+#define coact_keep(m) ((__typeof__(m))coact__keep(m))
+COACT_API void coact_release(void *message);
+
+/* How many messages wait for us, seen or not.
+   from actor, waits no, fails never */
+COACT_API size_t coact_pending(void);
+
+/* ---- Asking -------------------------------------------------------------- */
+
+/* Send a request and wait for its reply, which is put in *reply; its texts and
+   bytes are given: free them with coact_message_clear.  -EOWNERDEAD as soon as
+   the other one dies, -EPIPE as soon as it drops the request; the deadline is
+   only the last resort.  coact_last_reason() then tells more.
+   from any, waits yes, fails ETIMEDOUT ECANCELED ESRCH EOWNERDEAD EPIPE ENOTCONN ENOBUFS ENOMEM EDEADLK EAGAIN EOVERFLOW ESHUTDOWN EPERM */
+#define coact_ask(to, message, reply, deadline_ns, ...)                        \
+    coact__ask((to).ref, &coact_type_##message, COACT__NUMBER(to, message),    \
+               &(struct message){__VA_ARGS__},                                 \
+               1 ? (reply) : (coact_reply_of_##message *)0, (deadline_ns))
+
+/* The reason behind the last -EOWNERDEAD, -EPIPE or -ENOTCONN of coact_ask or
+   coact_join in this actor.
+   from actor, waits no, fails never */
+COACT_API struct coact_reason coact_last_reason(void);
+
+/* Answer a request that we hold: m is the name given to it in COACT_ON.  Once.
+   from actor, waits no, fails EALREADY ESRCH ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+#define coact_reply(m, ...)                                                    \
+    coact__reply((m), &(__typeof__(*m##_coact_reply)){__VA_ARGS__},            \
+                 sizeof(*m##_coact_reply))
+
+/* The same for a request that was kept under another name: the request's type
+   is named.
+   from actor, waits no, fails EALREADY ESRCH ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+#define coact_reply_to(message, m, ...)                                        \
+    coact__reply(1 ? (m) : (struct message *)0,                                \
+                 &(coact_reply_of_##message){__VA_ARGS__},                     \
+                 sizeof(coact_reply_of_##message))
+
+/* Hand a received message, and with a request the duty to answer it, on to
+   another actor that takes it.  It is no longer ours, also if this fails.
+   from actor, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+#define coact_forward(m, to, message)                                          \
+    coact__forward(1 ? (m) : (struct message *)0, (to).ref,                    \
+                   COACT__NUMBER(to, message))
+
+/* The deadline of whoever asked; COACT_FOREVER for a message that was sent.
+   from actor, waits no, fails never */
+COACT_API int64_t coact_deadline_of(const void *message);
+
+/* Who sent a message; nobody if it came from outside of any actor.
+   from actor, waits no, fails never */
+COACT_API coact_ref coact_sender_of(const void *message);
+
+/* ---- Ending -------------------------------------------------------------- */
+
+/* End with an expected reason: COACT_NORMAL or COACT_SHUTDOWN.  Runs what was
+   deferred, on this stack; does not return.
+   from actor, waits yes, fails never */
+COACT_NORETURN COACT_API void coact_exit(int code);
+
+/* End because something went wrong: a code (negative, or one of yours) and a
+   text.  Does not return.
+   from actor, waits yes, fails never */
+COACT_NORETURN COACT_API void coact_fail(int code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Fail, saying file, line and expression, unless it is true.
+   from actor, waits no, fails never */
+#define COACT_CHECK(expression)                                                \
+    ((expression) ? (void)0                                                    \
+                  : coact_fail(-EINVAL, "%s:%d: %s", __FILE__, __LINE__,       \
+                               #expression))
+
+/* End an actor, whatever it does; its reason will be COACT_KILLED.  One that
+   never waits ends only when it does.  0 also if it is gone already.
+   from any, waits no, fails ENOTCONN EAGAIN ENOMEM EPERM */
+COACT_API int coact_kill(coact_ref actor);
+
+/* Send an exit signal, as if we were linked and had ended so.  NORMAL does
+   nothing to one that does not trap; KILL is the same as coact_kill.
+   from any, waits no, fails ENOTCONN EAGAIN ENOMEM EPERM */
+COACT_API int coact_signal_exit(coact_ref actor, int code, const char *text);
+
+/* Run fn(arg) however this actor ends, newest first.
+   from actor, waits no, fails ENOMEM EPERM */
+COACT_API int coact_defer(void (*fn)(void *arg), void *arg);
+
+/* Run the newest deferred clean-up now, and forget it.
+   from actor, waits yes, fails ENOENT EPERM */
+COACT_API int coact_undefer(void);
+
+/* Memory that goes when this actor does; aligned for anything; NULL if there is
+   none.
+   from actor, waits no, fails never */
+COACT_API void *coact_arena(size_t bytes);
+
+/* ---- Watching ------------------------------------------------------------ */
+
+/* Ask for one coact_down when the actor ends; at once, with COACT_NOPROC, if it
+   has already.  Two monitors, two news.
+   from actor, waits no, fails ENOMEM EPERM EINVAL EAGAIN */
+COACT_API COACT_CHECKED int coact_monitor(coact_ref actor,
+                                          coact_monitor_id *out);
+
+/* Take a monitor back.  No coact_down of it is received after this, also if the
+   actor had ended.  -ENOENT if it had been received already.
+   from actor, waits no, fails ENOENT EPERM */
+COACT_API int coact_demonitor(coact_monitor_id monitor);
+
+/* Link ourselves and another: whoever ends first, the other is told.  With
+   trap_exit as a coact_exit_news message; else, if the reason is not normal, by
+   ending too.  At most one link per pair.  An actor that is gone already ends
+   us with COACT_NOPROC, or sends the news.
+   from actor, waits no, fails ENOMEM EPERM EINVAL EAGAIN */
+COACT_API COACT_CHECKED int coact_link(coact_ref actor);
+
+/* No news of that link after this.
+   from actor, waits no, fails EPERM */
+COACT_API int coact_unlink(coact_ref actor);
+
+/* From now on, exit signals of linked actors become messages.  Kill does not;
+   nor does the exit of our own supervisor: trapping buys time, not life.
+   from actor, waits no, fails EPERM */
+COACT_API int coact_trap_exit(bool on);
+
+/* Wait until an actor has ended; *reason, where not NULL, tells why.
+   from any, waits yes, fails ETIMEDOUT ECANCELED ENOMEM EDEADLK EPERM */
+COACT_API COACT_CHECKED int coact_join(coact_ref actor, int64_t deadline_ns,
+                                       struct coact_reason *reason);
+
+/* Is the actor still there?  It may be gone when the answer arrives.
+   from any, waits no, fails never */
+COACT_API bool coact_is_alive(coact_ref actor);
+
+/* ---- Time ---------------------------------------------------------------- */
+
+/* Sleep until the deadline.
+   from actor, waits yes, fails ECANCELED EPERM */
+COACT_API int coact_sleep(int64_t deadline_ns);
+
+/* Let others run.
+   from actor, waits yes, fails ECANCELED EPERM */
+COACT_API int coact_yield(void);
+
+typedef struct coact_timer_id {
+    uint64_t id; /* 0 names none */
+} coact_timer_id;
+
+/* What a timer says. */
+struct coact_tick {
+    coact_timer_id timer;
+    void *data;
+    uint64_t missed; /* periods that passed without a tick of their own */
+};
+
+/* Send ourselves a coact_tick at the deadline and, if period_ns > 0, again every
+   period; at most one tick of a timer waits at a time.
+   from actor, waits no, fails ENOMEM EPERM EINVAL */
+COACT_API COACT_CHECKED int coact_timer_start(coact_timer_id *out,
+                                              int64_t deadline_ns,
+                                              int64_t period_ns, void *data);
+
+/* No tick of it is received after this, also if one waits already.  -ENOENT if
+   it had ended.
+   from actor, waits no, fails ENOENT EPERM */
+COACT_API int coact_timer_cancel(coact_timer_id timer);
+
+/* ---- Names --------------------------------------------------------------- */
+
+/* Be known under a name in this runtime; it is free again before anyone learns
+   of our end.
+   from actor, waits no, fails EEXIST ENOMEM EINVAL EPERM */
+COACT_API COACT_CHECKED int coact_register(const char *name);
+COACT_API int coact_unregister(const char *name);
+
+/* Find the actor of a name, which must have this mailbox (-EINVAL if not).
+   from any, waits no, fails ENOENT EINVAL EPERM */
+#define coact_whereis(mailbox, actor_name, out)                                \
+    coact__whereis(&mailbox##_coact_mailbox, (actor_name),                     \
+                   &(1 ? (out) : (mailbox##_ref *)0)->ref)
+
+/* ---- Behind the macros --------------------------------------------------- */
+
+struct coact_receipt {
+    void *message;   /* what was received; NULL: a time-out or a cancel */
+    uint32_t number; /* in the accepts struct */
+    bool open, taken;
+};
+
+#define COACT__RECEIVE(self, call)                                             \
+    for (struct coact_receipt coact__r                                         \
+         __attribute__((cleanup(coact__receipt_end))) = (call);                \
+         coact__r.open;)                                                       \
+        for (__typeof__((self).accepts) coact__accepts = 0;                    \
+             coact__r.open && coact__accepts == 0; coact__r.open = false)      \
+            switch (coact__r.number)
+
+#define COACT__CASE(message)                                                   \
+    (uint32_t) __builtin_offsetof(__typeof__(*coact__accepts), message)
+
+#define COACT__ON(member, news_type, n)                                        \
+    COACT__CASE(member)                                                        \
+        : for (news_type *n = (news_type *)coact__take(&coact__r,              \
+                                                       COACT__CASE(member));   \
+               n != 0; n = 0)                                                  \
+            switch (0)                                                         \
+            case 0
+
+COACT_API COACT_CHECKED int coact__spawn(const struct coact_mailbox *mailbox,
+                                         void (*body)(void), void *arg,
+                                         const struct coact_options *options,
+                                         coact_ref *out);
+COACT_API int coact__send(coact_ref to, struct coact_type *type,
+                          uint32_t number, void *payload);
+COACT_API COACT_CHECKED int coact__send_wait(coact_ref to, int64_t deadline_ns,
+                                             struct coact_type *type,
+                                             uint32_t number, void *payload);
+COACT_API struct coact_receipt coact__receive(int64_t deadline_ns,
+                                              const uint32_t *numbers,
+                                              size_t count);
+COACT_API void *coact__take(struct coact_receipt *receipt, uint32_t number);
+COACT_API void coact__receipt_end(struct coact_receipt *receipt);
+COACT_API void *coact__keep(void *message);
+COACT_API COACT_CHECKED int coact__ask(coact_ref to, struct coact_type *type,
+                                       uint32_t number, void *payload,
+                                       void *reply, int64_t deadline_ns);
+COACT_API int coact__reply(void *message, void *payload, size_t bytes);
+COACT_API int coact__forward(void *message, coact_ref to, uint32_t number);
+COACT_API COACT_CHECKED int coact__whereis(const struct coact_mailbox *mailbox,
+                                           const char *name, coact_ref *out);
+
+COACT_END_DECLS
+
+#endif

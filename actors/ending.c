@@ -1,0 +1,430 @@
+/*
+ * ending.c - how an actor comes to its end, and what others learn of it.
+ *
+ *   ALIVE  -> ASKED   a kill, an exit signal            (drain)
+ *   ASKED  -> TOLD    the next wait returns -ECANCELED  (interrupted)
+ *   TOLD   -> ENDING  the wait after it; the body's return; coact_exit and
+ *                     coact_fail at any time            (finish)
+ *   ENDING -> GONE    the clean-ups have run            (leave_world)
+ *
+ * The order of the last steps is a promise: when the news of a death arrives,
+ * the name is free, the clean-ups have run, and the address names nobody.  And
+ * it arrives behind everything the dead has sent: both go by the same inbox.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+#include "actors/node.h"
+#include "runtime/here.h"
+#include "runtime/invariant.h"
+#include "runtime/memory.h"
+#include "runtime/oracle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CLEANUP_NS COACT_SECONDS(5)
+
+static void
+kill_at_doom(struct coact__timer *timer)
+{
+    struct coact__extra *extra =
+        (struct coact__extra *)(void *)((char *)timer -
+                                        offsetof(struct coact__extra, doom));
+    // Armed by the actor and cancelled at its end, so it is still the one.
+    coact__kill_local(extra->owner,
+                      atomic_load_explicit(&extra->owner->generation,
+                                           memory_order_relaxed));
+}
+
+struct coact__extra *
+coact__extra_of(struct coact__actor *actor)
+{
+    if (actor->extra == NULL) {
+        actor->extra = coact__alloc_zeroed(sizeof(*actor->extra));
+        if (actor->extra != NULL) {
+            actor->extra->owner = actor;
+            actor->extra->doom.fire = kill_at_doom;
+        }
+    }
+    return actor->extra;
+}
+
+static void
+set_reason(struct coact_reason *reason, int code, const char *text)
+{
+    reason->code = code;
+    snprintf(reason->text, sizeof(reason->text), "%s", text);
+}
+
+/* ---- Being asked ---- */
+
+void
+coact__ask_to_end(struct coact__actor *actor, int code, const char *text)
+{
+    if (actor->stage != COACT__STAGE_ALIVE) {
+        return;
+    }
+    actor->stage = COACT__STAGE_ASKED;
+    actor->end_code = code;
+    struct coact__extra *extra = coact__extra_of(actor);
+    if (extra != NULL) {
+        set_reason(&extra->end_reason, code, text);
+    }
+}
+
+/* Our supervisor wants us gone and we trap: news, and a limit. */
+static void
+doom(struct coact__actor *actor)
+{
+    struct coact__extra *extra = coact__extra_of(actor);
+    if (extra == NULL) {
+        // No memory for a timer: end now rather than never.
+        coact__ask_to_end(actor, COACT_SHUTDOWN, "");
+        return;
+    }
+    if (actor->shutdown_ns != COACT_FOREVER && !extra->is_doomed) {
+        extra->is_doomed = true;
+        coact__timer_arm(&coact__here()->worker->timers, &extra->doom,
+                         coact_in_ns(actor->shutdown_ns));
+    }
+}
+
+/* Of our supervisor; of coact_stop, which is that of those who have none. */
+static bool
+is_from_above(const struct coact__actor *actor, coact_ref from, int code)
+{
+    return coact_ref_equal(from, actor->supervisor) &&
+           (!coact_ref_is_none(from) || code == COACT_SHUTDOWN);
+}
+
+void
+coact__exit_signal(struct coact__actor *actor, coact_ref from,
+                   const struct coact_reason *reason,
+                   struct coact__envelope *news, bool is_explicit)
+{
+    bool is_own = is_explicit && coact_ref_equal(from, coact__ref_of(actor));
+    if (actor->traps && !is_own) {
+        if (is_from_above(actor, from, reason->code)) {
+            doom(actor);
+        }
+        news->item.kind = COACT__KIND_EXIT_NEWS;
+        news->item.number = offsetof(struct coact_accepts_always, coact_exit);
+        coact__enqueue(actor, news);
+        return;
+    }
+    if (reason->code != COACT_NORMAL || is_own) {
+        coact__ask_to_end(actor, reason->code, reason->text);
+    }
+    coact__exit_news_free(actor->runtime, news);
+}
+
+void
+coact__kill_local(struct coact__actor *actor, uint32_t generation)
+{
+    uint64_t word = atomic_load_explicit(&actor->word, memory_order_relaxed);
+    do {
+        if (word >> 32 != generation || (word & COACT__ACTOR_ALIVE) == 0) {
+            return;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(
+        &actor->word, &word, word | COACT__ACTOR_KILL, memory_order_release,
+        memory_order_relaxed));
+    coact__task_wake(&actor->task);
+}
+
+int
+coact_kill(coact_ref ref)
+{
+    struct coact_runtime *runtime = coact__runtime_here();
+    if (runtime == NULL) {
+        return coact__misuse(NULL, -EPERM, "coact_kill",
+                             "the thread is neither an actor nor attached");
+    }
+    if (!coact__is_local(runtime, ref)) {
+        return coact__node_signal(
+            runtime, coact_self(), ref,
+            &(const struct coact_reason){.code = COACT_KILL}, true);
+    }
+    struct coact__actor *actor = coact__slot_of(runtime, ref);
+    if (actor != NULL) {
+        coact__kill_local(actor, ref.generation);
+    }
+    return 0;
+}
+
+/* ---- Ending by oneself ---- */
+
+void
+coact_exit(int code)
+{
+    struct coact__actor *actor = coact__actor_here();
+    COACT__INVARIANT(actor != NULL && "coact_exit outside of an actor");
+    coact__finish(actor, code, "");
+}
+
+void
+coact_fail(int code, const char *format, ...)
+{
+    struct coact__actor *actor = coact__actor_here();
+    COACT__INVARIANT(actor != NULL && "coact_fail outside of an actor");
+    char text[COACT_REASON_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    coact__finish(actor, code == COACT_NORMAL ? -EINVAL : code, text);
+}
+
+/* ---- Clean-ups ---- */
+
+struct coact__defer {
+    struct coact__defer *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+int
+coact_defer(void (*fn)(void *arg), void *arg)
+{
+    struct coact__actor *actor = coact__actor_or_misuse("coact_defer");
+    if (actor == NULL) {
+        return -EPERM;
+    }
+    struct coact__extra *extra = coact__extra_of(actor);
+    struct coact__defer *defer =
+        extra != NULL ? coact__alloc(sizeof(*defer)) : NULL;
+    if (defer == NULL) {
+        return -ENOMEM;
+    }
+    *defer = (struct coact__defer){extra->defers, fn, arg};
+    extra->defers = defer;
+    return 0;
+}
+
+static bool
+run_newest(struct coact__extra *extra)
+{
+    struct coact__defer *defer = extra->defers;
+    if (defer == NULL) {
+        return false;
+    }
+    // Off the list first: a clean-up that fails is not run again.
+    extra->defers = defer->next;
+    void (*fn)(void *) = defer->fn;
+    void *arg = defer->arg;
+    coact__free(defer);
+    fn(arg);
+    return true;
+}
+
+int
+coact_undefer(void)
+{
+    struct coact__actor *actor = coact__actor_or_misuse("coact_undefer");
+    if (actor == NULL) {
+        return -EPERM;
+    }
+    return actor->extra != NULL && run_newest(actor->extra) ? 0 : -ENOENT;
+}
+
+/* ---- The arena ---- */
+
+struct coact__chunk {
+    struct coact__chunk *next;
+    size_t used, bytes;
+    // the memory follows, aligned to 16
+};
+
+#define CHUNK_HEAD ((sizeof(struct coact__chunk) + 15) / 16 * 16)
+#define CHUNK_BYTES ((size_t)4096)
+
+static struct coact__chunk *
+new_chunk(struct coact__extra *extra, size_t bytes)
+{
+    size_t room = bytes > CHUNK_BYTES - CHUNK_HEAD ? bytes
+                                                   : CHUNK_BYTES - CHUNK_HEAD;
+    struct coact__chunk *chunk = coact__alloc(CHUNK_HEAD + room);
+    if (chunk != NULL) {
+        *chunk = (struct coact__chunk){extra->arena, 0, room};
+        extra->arena = chunk;
+    }
+    return chunk;
+}
+
+void *
+coact_arena(size_t bytes)
+{
+    struct coact__actor *actor = coact__actor_or_misuse("coact_arena");
+    struct coact__extra *extra = actor != NULL ? coact__extra_of(actor) : NULL;
+    if (extra == NULL || bytes > SIZE_MAX / 2) {
+        return NULL;
+    }
+    bytes = (bytes + 15) / 16 * 16;
+    struct coact__chunk *chunk = extra->arena;
+    if (chunk == NULL || chunk->bytes - chunk->used < bytes) {
+        chunk = new_chunk(extra, bytes);
+    }
+    if (chunk == NULL) {
+        return NULL;
+    }
+    void *memory = (char *)chunk + CHUNK_HEAD + chunk->used;
+    chunk->used += bytes;
+    return memory;
+}
+
+void
+coact__arena_free(struct coact__extra *extra)
+{
+    while (extra->arena != NULL) {
+        struct coact__chunk *next = extra->arena->next;
+        coact__free(extra->arena);
+        extra->arena = next;
+    }
+}
+
+/* ---- The end ---- */
+
+static void
+drop_list(struct coact__actor *actor, struct coact__envelope *envelope,
+          const struct coact_reason *reason)
+{
+    while (envelope != NULL) {
+        struct coact__envelope *next =
+            (struct coact__envelope *)(void *)envelope->item.node.next;
+        coact__envelope_drop(actor->runtime, envelope, -EOWNERDEAD, reason);
+        envelope = next;
+    }
+}
+
+static void
+say_end(struct coact__actor *actor, const struct coact_reason *reason)
+{
+    bool is_failure = reason->code < 0 || reason->code >= COACT_USER_REASON ||
+                      reason->code == COACT_STACK_OVERFLOW;
+    if (is_failure) {
+        COACT__COUNT_ONE(actor->runtime, failed);
+    }
+    coact__log(actor->runtime, is_failure ? COACT_LOG_ERROR : COACT_LOG_DEBUG,
+               "%s (actor %u.%u, mailbox %s) ended: %s%s%s",
+               coact__label_of(actor), actor->slot,
+               atomic_load_explicit(&actor->generation, memory_order_relaxed),
+               coact__mailbox_of(actor)->name, coact_reason_name(reason->code),
+               reason->text[0] != '\0' ? ": " : "", reason->text);
+}
+
+/* From here on the address names nobody; whatever comes is refused. */
+static void
+close_slot(struct coact__actor *actor, const struct coact_reason *reason)
+{
+    uint32_t generation =
+        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    atomic_store_explicit(&actor->word, 0, memory_order_release);
+    atomic_store_explicit(&actor->generation, generation + 1,
+                          memory_order_release);
+    struct coact__inbox_node *node =
+        coact__inbox_close_by_owner(&actor->task.inbox);
+    while (node != NULL) {
+        struct coact__item *item = (struct coact__item *)node;
+        node = node->next;
+        const struct coact_reason gone = {.code = COACT_NOPROC};
+        coact__bounce(actor->runtime, item,
+                      item->generation == generation ? reason : &gone);
+    }
+    struct coact__bound *bound =
+        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    if (bound != NULL) {
+        coact__bound_close(bound);
+    }
+}
+
+/* All that is left when the clean-ups have run; no suspension from here on. */
+static void
+leave_world(struct coact__actor *actor, const struct coact_reason *reason)
+{
+    struct coact__extra *extra = actor->extra;
+    actor->stage = COACT__STAGE_GONE;
+    say_end(actor, reason);
+    drop_list(actor, actor->held, reason);
+    drop_list(actor, actor->kept, reason);
+    drop_list(actor, actor->first, reason);
+    if (extra != NULL) {
+        coact__timer_cancel(&extra->doom);
+        coact__tickers_drop(actor);
+        coact__watches_drop(actor);
+        coact__arena_free(extra);
+    }
+    if (actor->destroy_arg != NULL) {
+        actor->destroy_arg(actor->arg);
+    }
+    coact__name_remove(actor);
+    coact_ref self = coact__ref_of(actor);
+    close_slot(actor, reason);
+    if (extra != NULL) {
+        actor->last_self = self;
+        coact__watches_tell(actor, reason);
+        coact__links_tell(actor, reason);
+        coact__free(extra);
+        actor->extra = NULL;
+    }
+    if (actor->label != NULL) {
+        coact__label_replace(actor, NULL);
+    }
+    COACT__COUNT_ONE(actor->runtime, ended);
+}
+
+/* The reason we were asked with, if we were; else the one given. */
+static struct coact_reason
+final_reason(struct coact__actor *actor, int code, const char *text)
+{
+    struct coact_reason reason;
+    if (actor->stage == COACT__STAGE_ALIVE) {
+        set_reason(&reason, code, text);
+    } else if (actor->extra != NULL) {
+        reason = actor->extra->end_reason;
+        reason.code = actor->end_code;
+    } else {
+        set_reason(&reason, actor->end_code, "");
+    }
+    return reason;
+}
+
+static void
+grant_cleanups(struct coact__actor *actor, int code)
+{
+    struct coact__extra *extra = actor->extra;
+    if (extra != NULL && extra->defers != NULL) {
+        int64_t grace = code == COACT_SHUTDOWN ? actor->shutdown_ns
+                                               : CLEANUP_NS;
+        extra->end_deadline_ns = coact_in_ns(grace);
+    }
+}
+
+void
+coact__finish(struct coact__actor *actor, int code, const char *text)
+{
+    // Once: an actor without an extra has nowhere else to keep the text.
+    struct coact_reason reason = final_reason(actor, code, text);
+    if (actor->stage < COACT__STAGE_ENDING) {
+        actor->end_code = reason.code;
+        if (actor->extra != NULL) {
+            actor->extra->end_reason = reason;
+            grant_cleanups(actor, reason.code);
+        }
+        actor->stage = COACT__STAGE_ENDING;
+    }
+    // A clean-up that fails comes here again, and the next one runs.
+    while (actor->extra != NULL && run_newest(actor->extra)) {
+    }
+    leave_world(actor, &reason);
+    coact__task_end(&actor->task);
+}
+
+void
+coact__finish_unborn(struct coact__actor *actor, int code, const char *text)
+{
+    coact__drain(actor);
+    struct coact_reason reason = final_reason(actor, code, text);
+    leave_world(actor, &reason);
+}

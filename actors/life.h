@@ -1,0 +1,398 @@
+/*
+ * life.h - what an actor is inside, for the files of this folder.
+ *
+ * An actor lives in a slot.  Slots are never freed before the runtime is, so
+ * whoever holds an old address may read the slot, push to its inbox and wake
+ * its task at any time; the generation, in the slot and in every item, tells
+ * for whom it was meant.
+ *
+ * Who may touch what:
+ *   the task's inbox, `word`, `call`, `bound`, `generation`   anyone
+ *   `doing`, `since_ns`, `lists`                              read by anyone
+ *   all else                                                  the actor itself
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_ACTORS_LIFE_H
+#define COACT_ACTORS_LIFE_H
+
+#include "mailbox/bound.h"
+#include "mailbox/envelope.h"
+#include "runtime/log_lines.h"
+#include "runtime/scheduler.h"
+#include "runtime/task.h"
+
+#include <coact/actor.h>
+#include <coact/runtime.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct coact__bond;
+struct coact__bond_side;
+struct coact__watch;
+struct coact__ticker;
+struct coact__defer;
+struct coact__chunk;
+struct coact__node;
+struct coact__family;
+
+/* How far its end has come.  It moves only down this list. */
+enum coact__stage {
+    COACT__STAGE_ALIVE,
+    COACT__STAGE_ASKED,  /* to end; no wait has said so yet */
+    COACT__STAGE_TOLD,   /* a wait has returned -ECANCELED; the next ends it */
+    COACT__STAGE_ENDING, /* its clean-ups run */
+    COACT__STAGE_GONE
+};
+
+/* What few actors need; made when first needed, gone with the actor. */
+struct coact__extra {
+    struct coact__defer *defers;   /* newest first */
+    struct coact__chunk *arena;
+    struct coact__watch *watching; /* our monitors of others */
+    struct coact__watch *watched;  /* monitors of us */
+    struct coact__bond_side *links;
+    struct coact__ticker *tickers;
+    struct coact_reason last_reason; /* of the last ask or join */
+    struct coact_reason end_reason;  /* why we are asked to end */
+    int64_t end_deadline_ns;         /* until when clean-ups may wait */
+    struct coact__timer doom;        /* kills who outlives a shutdown */
+    struct coact__actor *owner;      /* for doom */
+    bool is_doomed;                  /* it was armed */
+};
+
+/* An ask that is under way.  The number in the high bits moves on with every
+   call of whatever actor has the slot, so a late reply finds no call. */
+enum coact__call_state {
+    COACT__CALL_OVER,
+    COACT__CALL_WAITING,
+    COACT__CALL_CLAIMED, /* somebody writes the answer */
+    COACT__CALL_ANSWERED,
+    COACT__CALL_STATES = 4
+};
+
+struct coact__call {
+    _Atomic uint64_t word; /* number * COACT__CALL_STATES + state */
+    _Atomic uint64_t peer; /* the node that is to answer: node << 32 |
+                              incarnation; 0: it is ours */
+    struct coact_type *reply_type;
+    struct coact__envelope *reply;
+    struct coact_reason *reason; /* where a failure goes; in the extra */
+    int rc;
+};
+
+struct coact__actor {
+    struct coact__task task; /* first */
+    struct coact_runtime *runtime;
+    uint32_t slot;
+    _Atomic uint32_t generation;
+    _Atomic uint64_t word; /* generation << 32 | COACT__ACTOR_ flags */
+    struct coact__call call;
+    struct coact__bound *_Atomic bound; /* NULL: never had a limit */
+
+    // The actor's own.
+    const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
+    void (*body)(void);
+    void *arg;
+    void (*destroy_arg)(void *);
+    struct coact__envelope *first, *last; /* taken from the inbox, in order */
+    struct coact__envelope *held; /* received, by blocks that are open */
+    struct coact__envelope *kept; /* beyond their blocks */
+    struct coact__extra *extra;
+    coact_ref supervisor;
+    int64_t shutdown_ns; /* what our supervisor's exit grants us */
+    const char *_Atomic doing;
+    _Atomic int64_t since_ns;
+    char *label, *name;  /* changed under the runtime's lock; NULL: none */
+    coact_ref last_self; /* while its end is told */
+    _Atomic uint32_t pending; /* written by the actor alone */
+    int end_code; /* from ASKED on */
+    uint8_t stage; /* enum coact__stage */
+    bool traps;
+    bool is_killed; /* clean-ups may not wait */
+    struct coact__actor *next_free;
+};
+
+enum {
+    COACT__ACTOR_KILL = 1,  /* asked for by coact_kill */
+    COACT__ACTOR_ALIVE = 2, /* for who walks the slots */
+};
+
+#define COACT__SLAB_SLOTS 1024
+#define COACT__SLABS 16384
+
+/* Counters of one worker, or of all other threads (the last ones). */
+struct coact__counts {
+    _Atomic uint64_t sent, unhandled, refused, dead_letters, replies_late;
+    _Atomic uint64_t spawned, ended, failed, misuses;
+    char apart[64];
+};
+
+struct coact_runtime {
+    struct coact__scheduler scheduler;
+    struct coact_runtime_options options;
+    struct coact__log log;
+    uint32_t node, incarnation;
+    struct coact__node *remote; /* NULL: not part of a cluster */
+    struct coact__family *family; /* NULL: no isolated children */
+    struct coact__counts *counts;
+    struct coact__log_limit dead_letter_limit, unhandled_limit;
+
+    pthread_mutex_t lock; /* the slots' free list, names, and `gone` */
+    pthread_cond_t gone;
+    struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
+    uint32_t slots; /* under lock: made so far */
+    struct coact__actor *free_slots;
+    void *names; /* under lock: a tsearch tree */
+
+    _Atomic uint64_t alive;
+    _Atomic bool stopping, stop_requested;
+    _Atomic uint64_t next_id; /* of monitors, timers, links */
+};
+
+/* ---- Who is asking (here.c's questions, answered for actors) ---- */
+
+/* The calling actor, or NULL. */
+struct coact__actor *coact__actor_here(void);
+
+/* The calling actor; NULL, and counted as a misuse of `call`, outside of one. */
+struct coact__actor *coact__actor_or_misuse(const char *call);
+
+/* The runtime of the caller, or NULL. */
+struct coact_runtime *coact__runtime_here(void);
+
+struct coact__counts *coact__counts_here(struct coact_runtime *runtime);
+
+/* Add one to a counter of coact__counts_here. */
+void coact__count(struct coact_runtime *runtime, size_t counter);
+#define COACT__COUNT_ONE(runtime, member)                                      \
+    coact__count((runtime), offsetof(struct coact__counts, member))
+
+/* A user's mistake: logged with the call and what is wrong, counted, and fatal
+   where the runtime was told so.  Returns `code`. */
+int coact__misuse(struct coact_runtime *runtime, int code, const char *call,
+                  const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static inline const struct coact_mailbox *
+coact__mailbox_of(const struct coact__actor *actor)
+{
+    // Relaxed: who is not the actor itself checks the generation afterwards.
+    return atomic_load_explicit(&actor->mailbox, memory_order_relaxed);
+}
+
+/* How an actor appears in logs: its label, or its mailbox's name. */
+const char *coact__label_of(const struct coact__actor *actor);
+void coact__label_replace(struct coact__actor *actor, char *label); /* taken */
+
+void coact__log(struct coact_runtime *runtime, enum coact_log_level level,
+                const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- What the scheduler calls (actor.c) ---- */
+
+void coact__actor_run(struct coact__task *task);
+void coact__actor_ended(struct coact__task *task);
+void coact__actor_no_stack(struct coact__task *task);
+
+/* One less is alive. */
+void coact__count_out(struct coact_runtime *runtime);
+
+/* coact_stop's word to one actor; those that are supervised are spared, their
+   supervisors end them (runtime.c). */
+void coact__shut_down(struct coact__actor *actor, uint32_t generation);
+
+/* ---- slots.c ---- */
+
+/* A free slot, its generation already that of the actor to come; it is counted
+   alive.  NULL: no memory, as many actors as allowed, or stopping (*rc tells). */
+struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
+void coact__slot_give(struct coact__actor *actor);
+
+/* The slot that an address of this runtime names, also if the actor is gone;
+   NULL for one that never was. */
+struct coact__actor *coact__slot_of(struct coact_runtime *runtime,
+                                    coact_ref ref);
+bool coact__is_local(const struct coact_runtime *runtime, coact_ref ref);
+coact_ref coact__ref_of(const struct coact__actor *actor);
+bool coact__is_current(struct coact__actor *actor, coact_ref ref);
+
+/* ---- Delivering ---- */
+
+enum coact__how { COACT__AS_MESSAGE, COACT__AS_SIGNAL };
+
+/* Put an item into a local actor's inbox and schedule it if that woke it.
+   False: it is gone, the item is still the caller's. */
+bool coact__deliver(struct coact_runtime *runtime, coact_ref to,
+                    struct coact__item *item, enum coact__how how);
+
+/* End a message that nobody will read: a dead letter of `whom`. */
+void coact__dead_letter(struct coact_runtime *runtime,
+                        struct coact__envelope *envelope, coact_ref whom);
+
+/* Destroy a message: the payload, the duty to answer, the memory. */
+void coact__envelope_drop(struct coact_runtime *runtime,
+                          struct coact__envelope *envelope, int rc,
+                          const struct coact_reason *reason);
+
+/* Send an envelope that is ready, to a local actor or to another node; taken. */
+int coact__dispatch(struct coact_runtime *runtime, coact_ref to,
+                    struct coact__envelope *envelope);
+
+/* ---- Waiting ---- */
+
+/* Before each wait: 0, or -ECANCELED once; does not return when the actor has
+   been told before.  Acts on what has arrived. */
+int coact__wait_begin(struct coact__actor *actor);
+
+/* The same for one that has a payload to send: destroyed if it does not return. */
+int coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
+                           void *payload);
+
+/* Sleep once, under a name for the list of actors; then act on what arrived. */
+void coact__wait(struct coact__actor *actor, const char *doing,
+                 enum coact__inbox_flag how, int64_t deadline_ns);
+
+/* Has something happened that ends a wait?  0, or -ECANCELED. */
+int coact__interrupted(struct coact__actor *actor);
+
+/* Take everything from the inbox: messages to the end of the actor's own list,
+   signals acted upon. */
+void coact__drain(struct coact__actor *actor);
+
+/* Something not meant for this actor, but for one that had its slot before, or
+   that came when it was gone: answer as a dead actor does. */
+void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
+                   const struct coact_reason *reason);
+
+/* Remove a message from the actor's own list; `before` is NULL for the first. */
+void coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
+                    struct coact__envelope *envelope);
+void coact__enqueue(struct coact__actor *actor,
+                    struct coact__envelope *envelope);
+
+/* ---- Ending ---- */
+
+struct coact__extra *coact__extra_of(struct coact__actor *actor);
+
+/* Ask the actor, which is the caller, to end at its next wait. */
+void coact__ask_to_end(struct coact__actor *actor, int code, const char *text);
+
+/* An exit signal has arrived. */
+void coact__exit_signal(struct coact__actor *actor, coact_ref from,
+                        const struct coact_reason *reason,
+                        struct coact__envelope *news, bool is_explicit);
+
+/* The body has returned, or somebody called exit: run the clean-ups, tell who
+   watches, and leave the stack for ever. */
+_Noreturn void coact__finish(struct coact__actor *actor, int code,
+                             const char *text);
+
+/* Set the kill flag of an actor, if it is still that one, and wake it. */
+void coact__kill_local(struct coact__actor *actor, uint32_t generation);
+
+/* The same for an actor that never got a stack. */
+void coact__finish_unborn(struct coact__actor *actor, int code,
+                          const char *text);
+
+void coact__run_defers(struct coact__actor *actor);
+void coact__arena_free(struct coact__extra *extra);
+
+/* ---- watch.c, link.c, timer.c, name.c, ask.c ---- */
+
+/* A monitor that does not watch anybody yet; NULL when there is no memory. */
+struct coact__watch *coact__watch_new(struct coact__actor *watcher);
+/* From here on it does; what cannot be reached sends its news at once. */
+coact_monitor_id coact__watch_start(struct coact__actor *watcher,
+                                    struct coact__watch *watch,
+                                    coact_ref target);
+/* News of a monitor is in our inbox.  False: nobody wants it any more. */
+bool coact__watch_news_arrived(struct coact__actor *actor,
+                               struct coact__envelope *news);
+/* It is handed to the actor: the monitor has done its work. */
+void coact__watch_news_taken(struct coact__actor *actor,
+                             struct coact__envelope *news);
+void coact__watch_arrived(struct coact__actor *actor, struct coact__item *item);
+void coact__watch_bounced(struct coact_runtime *runtime,
+                          struct coact__item *item,
+                          const struct coact_reason *reason);
+void coact__watch_news_free(struct coact__envelope *news);
+void coact__watches_drop(struct coact__actor *actor);
+void coact__watches_tell(struct coact__actor *actor,
+                         const struct coact_reason *reason);
+
+struct coact__bond *coact__bond_new(struct coact__actor *actor);
+void coact__bond_start(struct coact__actor *actor, struct coact__bond *bond,
+                       coact_ref peer);
+void coact__link_arrived(struct coact__actor *actor, struct coact__item *item);
+void coact__link_bounced(struct coact_runtime *runtime,
+                         struct coact__item *item,
+                         const struct coact_reason *reason);
+/* Exit news, of a link or of coact_signal_exit: give its memory back. */
+void coact__exit_news_free(struct coact_runtime *runtime,
+                           struct coact__envelope *news);
+/* An exit signal that goes along no link. */
+int coact__signal_local(struct coact_runtime *runtime, coact_ref from,
+                        coact_ref to, const struct coact_reason *reason);
+void coact__links_tell(struct coact__actor *actor,
+                       const struct coact_reason *reason);
+
+/* A tick is handed to the actor: the next may come. */
+void coact__tick_taken(struct coact__envelope *tick);
+/* False: its timer was cancelled, and the memory is given back. */
+bool coact__tick_arrived(struct coact__envelope *tick);
+void coact__tick_free(struct coact__envelope *tick);
+void coact__tickers_drop(struct coact__actor *actor);
+
+bool coact__mailbox_equal(const struct coact_mailbox *a,
+                          const struct coact_mailbox *b);
+int coact__name_add(struct coact__actor *actor, const char *name);
+void coact__name_remove(struct coact__actor *actor);
+/* Who has a name, and the name of his mailbox; -ENOENT. */
+int coact__name_find(struct coact_runtime *runtime, const char *name,
+                     coact_ref *out, char *mailbox, size_t bytes);
+
+/* Answer a call: with a reply (taken), or a failure.  False: it was over. */
+bool coact__call_answer(struct coact_runtime *runtime,
+                        struct coact__request *request,
+                        struct coact__envelope *reply, int rc,
+                        const struct coact_reason *reason);
+/* The call is to be answered by another node, or fail with the link to it. */
+void coact__call_leaves(struct coact_runtime *runtime,
+                        const struct coact__request *request, coact_ref to);
+/* Claim a call to write its answer; NULL: it is over.  Then finish it. */
+struct coact__actor *coact__call_claim(struct coact_runtime *runtime,
+                                       const struct coact__request *request);
+void coact__call_finish(struct coact__actor *caller,
+                        struct coact__envelope *reply, int rc,
+                        const struct coact_reason *reason);
+/* Fail all calls that this incarnation of a node was to answer. */
+void coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
+                       uint32_t incarnation);
+bool coact__call_is_over(struct coact_runtime *runtime,
+                         const struct coact__request *request);
+
+/* ---- For supervisors ---- */
+
+/* Spawn a child linked to the calling supervisor, in one step.  An exit signal
+   of that supervisor cannot be trapped into survival: a child that traps gets
+   the news and shutdown_ns to end, then it is killed. */
+COACT_CHECKED int coact__spawn_child(const struct coact_mailbox *mailbox,
+                                     void (*body)(void), void *arg,
+                                     const struct coact_options *options,
+                                     int64_t shutdown_ns, coact_ref *out);
+coact_ref coact__supervisor_of_self(void);
+
+/* ---- For threads that are not actors (foreign.c) ---- */
+
+/* Host-driven: pump once, or sleep until there is something to pump. */
+void coact__drive(struct coact_runtime *runtime, int64_t deadline_ns);
+
+/* Run fn in an actor made for it, and wait for its return.  A failure: fn has
+   not been called. */
+int coact__run_inside(struct coact_runtime *runtime, void (*fn)(void *arg),
+                      void *arg);
+
+#endif

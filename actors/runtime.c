@@ -1,0 +1,345 @@
+/*
+ * runtime.c - start, stop, and look into a runtime.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/family.h"
+#include "actors/life.h"
+#include "actors/node.h"
+#include "runtime/memory.h"
+#include "runtime/oracle.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_MAX_ACTORS ((uint32_t)COACT__SLABS * COACT__SLAB_SLOTS)
+
+/* ---- Starting ---- */
+
+static void
+free_slots(struct coact_runtime *runtime)
+{
+    for (uint32_t i = 0; i < COACT__SLABS; i++) {
+        struct coact__actor *slots =
+            atomic_load_explicit(&runtime->slabs[i], memory_order_acquire);
+        for (uint32_t j = 0; slots != NULL && j < COACT__SLAB_SLOTS; j++) {
+            coact__free(
+                atomic_load_explicit(&slots[j].bound, memory_order_relaxed));
+        }
+        coact__free(slots);
+    }
+    coact__free(runtime->slabs);
+}
+
+static int
+set_options(struct coact_runtime *runtime,
+            const struct coact_runtime_options *options)
+{
+    if (options != NULL) {
+        runtime->options = *options;
+    }
+    struct coact_runtime_options *ours = &runtime->options;
+    if (ours->max_actors == 0 || ours->max_actors > DEFAULT_MAX_ACTORS) {
+        ours->max_actors = DEFAULT_MAX_ACTORS;
+    }
+    if (ours->stack_bytes == 0) {
+        ours->stack_bytes = COACT__STACK_BYTES;
+    }
+    if (coact__oracle_is_simulated()) {
+        ours->host_driven = true;
+    }
+    coact__log_init(&runtime->log, ours->log_level, ours->log,
+                    ours->log_context);
+    runtime->node = ours->node.number;
+    while (runtime->node == 0) {
+        coact__oracle_random(&runtime->node, sizeof(runtime->node));
+        runtime->node |= UINT32_C(1) << 31; // no user's number
+    }
+    while (runtime->incarnation == 0) {
+        coact__oracle_random(&runtime->incarnation,
+                             sizeof(runtime->incarnation));
+    }
+    return 0;
+}
+
+static int
+start_scheduler(struct coact_runtime *runtime)
+{
+    const struct coact_runtime_options *ours = &runtime->options;
+    uint32_t workers = ours->host_driven    ? 1
+                       : ours->workers != 0 ? ours->workers
+                                            : coact__cores();
+    runtime->counts =
+        coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
+    if (runtime->counts == NULL) {
+        return -ENOMEM;
+    }
+    const struct coact__scheduler_options options = {
+        .workers = workers,
+        .host_driven = ours->host_driven,
+        .stacks = {.stack_bytes = ours->stack_bytes,
+                   .allow_unguarded = ours->unguarded_stacks},
+        .owner = runtime,
+        .run = coact__actor_run,
+        .ended = coact__actor_ended,
+        .no_stack = coact__actor_no_stack};
+    int rc = coact__scheduler_start(&runtime->scheduler, &options);
+    if (rc < 0) {
+        coact__free(runtime->counts);
+    }
+    return rc;
+}
+
+static int
+init_gone(struct coact_runtime *runtime)
+{
+    pthread_condattr_t attr;
+    int rc = pthread_condattr_init(&attr);
+    if (rc == 0) {
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        rc = pthread_cond_init(&runtime->gone, &attr);
+        pthread_condattr_destroy(&attr);
+    }
+    return -rc;
+}
+
+int
+coact_start(const struct coact_runtime_options *options,
+            struct coact_runtime **out)
+{
+    struct coact_runtime *runtime = coact__alloc_zeroed(sizeof(*runtime));
+    if (runtime == NULL) {
+        return -ENOMEM;
+    }
+    int rc = set_options(runtime, options);
+    if (rc < 0) {
+        goto free_runtime;
+    }
+    atomic_init(&runtime->next_id, 1);
+    runtime->slabs = coact__alloc_zeroed(COACT__SLABS *
+                                         sizeof(struct coact__actor *));
+    if (runtime->slabs == NULL) {
+        rc = -ENOMEM;
+        goto free_runtime;
+    }
+    if ((rc = -pthread_mutex_init(&runtime->lock, NULL)) < 0) {
+        goto free_slabs;
+    }
+    if ((rc = init_gone(runtime)) < 0) {
+        goto destroy_lock;
+    }
+    if ((rc = start_scheduler(runtime)) < 0) {
+        goto destroy_gone;
+    }
+    if ((rc = coact__node_start(runtime)) < 0) {
+        goto stop_scheduler;
+    }
+    *out = runtime;
+    return 0;
+
+stop_scheduler:
+    coact__scheduler_stop(&runtime->scheduler);
+    coact__free(runtime->counts);
+destroy_gone:
+    pthread_cond_destroy(&runtime->gone);
+destroy_lock:
+    pthread_mutex_destroy(&runtime->lock);
+free_slabs:
+    free_slots(runtime);
+free_runtime:
+    coact__free(runtime);
+    return rc;
+}
+
+/* ---- Stopping ---- */
+
+void
+coact_request_stop(struct coact_runtime *runtime)
+{
+    atomic_store_explicit(&runtime->stop_requested, true,
+                          memory_order_release);
+    coact__poller_kick(&runtime->scheduler.poller);
+}
+
+bool
+coact_is_stopping(const struct coact_runtime *runtime)
+{
+    return atomic_load_explicit(&runtime->stop_requested,
+                                memory_order_acquire) ||
+           atomic_load_explicit(&runtime->stopping, memory_order_acquire);
+}
+
+/* A read-modify-write, so that a birth that we do not see sees us: its exchange
+   comes after, and acquires that we are stopping (actor.c). */
+static bool
+is_alive(struct coact__actor *actor, uint32_t *generation)
+{
+    uint64_t word =
+        atomic_fetch_or_explicit(&actor->word, 0, memory_order_acq_rel);
+    *generation = (uint32_t)(word >> 32);
+    return (word & COACT__ACTOR_ALIVE) != 0;
+}
+
+/* Does nobody supervise it?  The lock keeps the slot from being used again. */
+static bool
+is_top(struct coact__actor *actor, uint32_t generation)
+{
+    pthread_mutex_lock(&actor->runtime->lock);
+    uint32_t now;
+    bool top = is_alive(actor, &now) && now == generation &&
+               coact_ref_is_none(actor->supervisor);
+    pthread_mutex_unlock(&actor->runtime->lock);
+    return top;
+}
+
+/* Call fn for each actor alive. */
+static void
+each_alive(struct coact_runtime *runtime,
+           bool (*fn)(void *context, struct coact__actor *actor,
+                      uint32_t generation),
+           void *context)
+{
+    pthread_mutex_lock(&runtime->lock);
+    uint32_t slots = runtime->slots;
+    pthread_mutex_unlock(&runtime->lock);
+    for (uint32_t i = 0; i < slots; i++) {
+        struct coact__actor *actor =
+            coact__slot_of(runtime, (coact_ref){.slot = i});
+        uint32_t generation;
+        if (is_alive(actor, &generation) &&
+            !fn(context, actor, generation)) {
+            return;
+        }
+    }
+}
+
+/* Supervised actors are ended by their supervisors, in the order of the tree. */
+void
+coact__shut_down(struct coact__actor *actor, uint32_t generation)
+{
+    struct coact_runtime *runtime = actor->runtime;
+    if (is_top(actor, generation)) {
+        const struct coact_reason reason = {.code = COACT_SHUTDOWN};
+        coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
+                        generation};
+        if (coact__signal_local(runtime, (coact_ref){0}, to, &reason) < 0) {
+            coact__kill_local(actor, generation);
+        }
+    }
+}
+
+static bool
+shut_down(void *context, struct coact__actor *actor, uint32_t generation)
+{
+    (void)context;
+    coact__shut_down(actor, generation);
+    return true;
+}
+
+static bool
+kill_one(void *context, struct coact__actor *actor, uint32_t generation)
+{
+    (void)context;
+    coact__kill_local(actor, generation);
+    return true;
+}
+
+static bool
+blame(void *context, struct coact__actor *actor, uint32_t generation)
+{
+    struct coact_runtime *runtime = context;
+    pthread_mutex_lock(&runtime->lock);
+    const char *doing =
+        atomic_load_explicit(&actor->doing, memory_order_relaxed);
+    uint32_t now;
+    if (is_alive(actor, &now) && now == generation) {
+        coact__log(runtime, COACT_LOG_ERROR,
+                   "stop: %s (actor %u.%u) has not ended; it is in %s",
+                   coact__label_of(actor), actor->slot, generation,
+                   doing != NULL ? doing : "code that does not wait");
+    }
+    pthread_mutex_unlock(&runtime->lock);
+    return true;
+}
+
+static bool
+is_empty(struct coact_runtime *runtime)
+{
+    // A read-modify-write: if it misses the last one's end, that one sees that
+    // we are stopping, and wakes us.
+    return atomic_fetch_add_explicit(&runtime->alive, 0,
+                                     memory_order_acq_rel) == 0;
+}
+
+static void
+await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
+{
+    if (runtime->options.host_driven) {
+        while (!is_empty(runtime) && coact__oracle_now_ns() < deadline_ns) {
+            coact__drive(runtime, deadline_ns);
+        }
+        return;
+    }
+    struct timespec at = {deadline_ns / 1000000000, deadline_ns % 1000000000};
+    pthread_mutex_lock(&runtime->lock);
+    int rc = 0;
+    while (!is_empty(runtime) && rc != ETIMEDOUT) {
+        rc = deadline_ns == COACT_FOREVER
+                 ? pthread_cond_wait(&runtime->gone, &runtime->lock)
+                 : pthread_cond_timedwait(&runtime->gone, &runtime->lock, &at);
+    }
+    pthread_mutex_unlock(&runtime->lock);
+}
+
+int
+coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
+{
+    if (coact__runtime_here() == runtime && coact__actor_here() != NULL) {
+        return coact__misuse(runtime, -EPERM, "coact_stop",
+                             "an actor cannot wait for its own end; use "
+                             "coact_request_stop");
+    }
+    atomic_store_explicit(&runtime->stop_requested, true,
+                          memory_order_release);
+    atomic_store_explicit(&runtime->stopping, true, memory_order_release);
+    each_alive(runtime, shut_down, runtime);
+    // Most of the time to end in order, the rest to end at all.
+    int64_t now = coact__oracle_now_ns();
+    int64_t patience = deadline_ns == COACT_FOREVER
+                           ? COACT_FOREVER
+                           : now + (deadline_ns - now) / 4 * 3;
+    await_empty(runtime, patience);
+    if (!is_empty(runtime)) {
+        each_alive(runtime, kill_one, runtime);
+        await_empty(runtime, deadline_ns);
+    }
+    if (!is_empty(runtime)) {
+        each_alive(runtime, blame, runtime);
+        return -ETIMEDOUT;
+    }
+    int rc = coact__family_stop(runtime, deadline_ns);
+    if (rc < 0) {
+        return rc;
+    }
+    coact__node_stop(runtime, deadline_ns);
+    return 0;
+}
+
+int
+coact_free(struct coact_runtime *runtime)
+{
+    if (!is_empty(runtime) ||
+        !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
+        return -EBUSY;
+    }
+    coact__family_free(runtime);
+    coact__node_free(runtime);
+    coact__scheduler_stop(&runtime->scheduler);
+    pthread_cond_destroy(&runtime->gone);
+    pthread_mutex_destroy(&runtime->lock);
+    free_slots(runtime);
+    coact__free(runtime->counts);
+    coact__free(runtime);
+    return 0;
+}

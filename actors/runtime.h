@@ -1,0 +1,133 @@
+/*
+ * runtime.h - the world that actors live in: start it, look into it, stop it.
+ *
+ * All of coact hangs off a struct coact_runtime; a process may have several.
+ * One runs on worker threads of its own, as many as there are cores, or, with
+ * the option host_driven, on the host's thread inside coact_pump, for a program
+ * that has an event loop already.
+ *
+ * coact installs no signal handler, no atexit and no constructor, and writes
+ * nothing but its log.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_H
+#define COACT_RUNTIME_H
+
+#include <coact/actor.h>
+#include <coact/error.h>
+#include <coact/log.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+COACT_BEGIN_DECLS
+
+/* How this process takes part in a cluster.  All zero: it does not. */
+struct coact_node_options {
+    uint32_t number;      /* unique in the cluster, from 1 to 2^31 - 1 */
+    const char *listen;   /* "tcp://127.0.0.1:7001" or "ipc:///run/x.sock" */
+    const char *key_file; /* 64 hex digits; readable by its owner only */
+    int64_t heartbeat_ns; /* 0: 100 ms; a silence of four of them is a death */
+};
+
+/* All zero is a good runtime. */
+struct coact_runtime_options {
+    uint32_t workers;        /* 0: the cores that this process may use */
+    bool host_driven;        /* no threads: the host calls coact_pump */
+    bool abort_on_misuse;    /* a user's mistake aborts instead of failing */
+    bool unguarded_stacks;   /* go on without guards where none can be had */
+    size_t stack_bytes;      /* 0: 64 KiB */
+    uint32_t max_actors;     /* 0: 16 million */
+    enum coact_log_level log_level; /* 0: warnings and errors */
+    coact_log_sink *log;     /* NULL: standard error */
+    void *log_context;
+    struct coact_node_options node;
+};
+
+/* Start a runtime; given: stop it, then free it.
+   from host, waits no, fails EINVAL ENOMEM EAGAIN EMFILE EACCES EADDRINUSE ENOTSUP */
+COACT_API COACT_CHECKED int
+coact_start(const struct coact_runtime_options *options,
+            struct coact_runtime **out);
+
+/* Ask every actor to end and wait until all have: supervised ones in the order
+   of their trees, then the rest.  -ETIMEDOUT names in the log who has not.
+   from host, waits yes, fails ETIMEDOUT EPERM */
+COACT_API COACT_CHECKED int coact_stop(struct coact_runtime *runtime,
+                                       int64_t deadline_ns);
+
+/* Ask for the stop without waiting for it.  Async-signal-safe.
+   from any, waits no, fails never */
+COACT_API void coact_request_stop(struct coact_runtime *runtime);
+
+/* True from the first request to stop on.
+   from any, waits no, fails never */
+COACT_API bool coact_is_stopping(const struct coact_runtime *runtime);
+
+/* Free a runtime that has stopped.  -EBUSY, and nothing is freed, while actors
+   are left.
+   from host, waits no, fails EBUSY EPERM */
+COACT_API int coact_free(struct coact_runtime *runtime);
+
+/* ---- Driven by the host's loop ------------------------------------------- */
+
+/* Becomes readable when there is something for coact_pump to do.  Ours.
+   from host, waits no, fails ENOTSUP */
+COACT_API int coact_fd(struct coact_runtime *runtime);
+
+/* When coact_pump has something to do even if the descriptor stays silent;
+   COACT_NOW if it has now; COACT_FOREVER if never.
+   from host, waits no, fails never */
+COACT_API int64_t coact_next_deadline(struct coact_runtime *runtime);
+
+/* Run what is ready, until nothing is or the deadline has passed.  Returns how
+   many times an actor was run.
+   from host, waits no, fails EPERM */
+COACT_API int64_t coact_pump(struct coact_runtime *runtime,
+                             int64_t deadline_ns);
+
+/* ---- Looking in ---------------------------------------------------------- */
+
+struct coact_stats {
+    uint64_t actors_alive, actors_spawned, actors_ended, actors_failed;
+    uint64_t messages_sent, messages_unhandled, messages_refused;
+    uint64_t dead_letters, replies_late, timers_fired;
+    uint64_t dispatches, steals, parks, misuses;
+    uint64_t stacks_in_use, stacks_mapped, stack_bytes;
+    uint64_t links_up, frames_in, frames_out, frames_rejected;
+    uint32_t workers, workers_active;
+    const char *stack_guards; /* "madvise", "mprotect" or "none" */
+};
+
+/* A picture of the counters; they are read one after another, while others run.
+   from any, waits no, fails never */
+COACT_API void coact_stats(struct coact_runtime *runtime,
+                           struct coact_stats *out);
+
+/* One line of the list of actors. */
+struct coact_actor_info {
+    coact_ref ref;
+    const char *label, *name; /* name: NULL if it has none */
+    const char *mailbox;
+    const char *state; /* "ready", "running", "receive", "ask", "sleep", … */
+    uint64_t queued;
+    int64_t since_ns;  /* when that state began */
+};
+
+/* Call `each` for every actor alive; stop when it returns false.  It must not
+   call coact.
+   from any, waits no, fails never */
+COACT_API void coact_each_actor(struct coact_runtime *runtime,
+                                bool (*each)(void *context,
+                                             const struct coact_actor_info *),
+                                void *context);
+
+/* The runtime of the calling actor or attached thread; NULL if there is none.
+   from any, waits no, fails never */
+COACT_API struct coact_runtime *coact_runtime_here(void);
+
+COACT_END_DECLS
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * send.c - how a message gets to an actor, or becomes a dead letter.
+ *
+ * Whatever happens, the payload is ours from the call on: it is in a mailbox,
+ * on its way to another node, or destroyed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+#include "actors/node.h"
+#include "mailbox/type.h"
+#include "runtime/oracle.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool
+coact__deliver(struct coact_runtime *runtime, coact_ref to,
+               struct coact__item *item, enum coact__how how)
+{
+    struct coact__actor *actor = coact__slot_of(runtime, to);
+    if (!coact__is_current(actor, to)) {
+        return false;
+    }
+    item->generation = to.generation;
+    struct coact__inbox *inbox = &actor->task.inbox;
+    switch (how == COACT__AS_MESSAGE
+                ? coact__inbox_push(inbox, &item->node)
+                : coact__inbox_signal(inbox, &item->node)) {
+    case COACT__INBOX_WOKEN:
+        coact__task_ready(&actor->task);
+        return true;
+    case COACT__INBOX_PUSHED:
+        return true;
+    case COACT__INBOX_REFUSED:
+        break;
+    }
+    return false;
+}
+
+void
+coact__envelope_drop(struct coact_runtime *runtime,
+                     struct coact__envelope *envelope, int rc,
+                     const struct coact_reason *reason)
+{
+    switch ((enum coact__kind)envelope->item.kind) {
+    case COACT__KIND_REQUEST:
+        coact__call_answer(runtime, coact__request_of(envelope), NULL, rc,
+                           reason);
+        coact__type_destroy(envelope->type, coact__payload_of(envelope));
+        coact__envelope_free(&runtime->scheduler, envelope);
+        break;
+    case COACT__KIND_MESSAGE:
+        coact__type_destroy(envelope->type, coact__payload_of(envelope));
+        coact__envelope_free(&runtime->scheduler, envelope);
+        break;
+    case COACT__KIND_DOWN:
+        coact__watch_news_free(envelope);
+        break;
+    case COACT__KIND_EXIT:
+    case COACT__KIND_EXIT_NEWS:
+        coact__exit_news_free(runtime, envelope);
+        break;
+    case COACT__KIND_TICK:
+        coact__tick_free(envelope);
+        break;
+    case COACT__KIND_WATCH:
+    case COACT__KIND_UNWATCH:
+    case COACT__KIND_LINK:
+    case COACT__KIND_UNLINK:
+        break; // no envelopes
+    }
+}
+
+void
+coact__dead_letter(struct coact_runtime *runtime,
+                   struct coact__envelope *envelope, coact_ref whom)
+{
+    COACT__COUNT_ONE(runtime, dead_letters);
+    uint32_t held_back;
+    if (coact__log_admits(&runtime->dead_letter_limit, coact__oracle_now_ns(),
+                          &held_back)) {
+        coact__log(runtime, COACT_LOG_INFO,
+                   "dead letter: %s for actor %u.%u of node %u, which is gone "
+                   "(%u more not shown)",
+                   envelope->type->name, whom.slot, whom.generation, whom.node,
+                   held_back);
+    }
+    coact__envelope_drop(
+        runtime, envelope, -ESRCH,
+        &(const struct coact_reason){.code = COACT_NOPROC});
+}
+
+static struct coact__bound *
+bound_of(struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->bound, memory_order_acquire);
+}
+
+/* Deliver to a local actor a message for which there is room. */
+static int
+deliver_or_bury(struct coact_runtime *runtime, coact_ref to,
+                struct coact__envelope *envelope)
+{
+    if (!coact__deliver(runtime, to, &envelope->item, COACT__AS_MESSAGE)) {
+        coact__dead_letter(runtime, envelope, to);
+        return -ESRCH;
+    }
+    return 0;
+}
+
+static int
+dispatch_local(struct coact_runtime *runtime, coact_ref to,
+               struct coact__envelope *envelope)
+{
+    struct coact__actor *actor = coact__slot_of(runtime, to);
+    struct coact__bound *bound =
+        coact__is_current(actor, to) ? bound_of(actor) : NULL;
+    if (bound != NULL && !coact__bound_take(bound, to.generation)) {
+        COACT__COUNT_ONE(runtime, refused);
+        coact__envelope_drop(runtime, envelope, -ENOBUFS, NULL);
+        return -ENOBUFS;
+    }
+    return deliver_or_bury(runtime, to, envelope);
+}
+
+int
+coact__dispatch(struct coact_runtime *runtime, coact_ref to,
+                struct coact__envelope *envelope)
+{
+    COACT__COUNT_ONE(runtime, sent);
+    if (coact__is_local(runtime, to)) {
+        return dispatch_local(runtime, to, envelope);
+    }
+    return coact__node_dispatch(runtime, to, envelope);
+}
+
+/* The runtime of the caller; NULL after the payload was destroyed, as when the
+   send itself failed. */
+static struct coact_runtime *
+sender_or_misuse(struct coact_type *type, void *payload, const char *call)
+{
+    struct coact_runtime *runtime = coact__runtime_here();
+    if (runtime == NULL) {
+        coact__type_destroy(type, payload);
+        coact__misuse(NULL, -EPERM, call,
+                      "the thread is neither an actor nor attached");
+    }
+    return runtime;
+}
+
+/* An envelope with the payload in it, which is ours then; or the payload is
+   destroyed, and *rc tells why. */
+static struct coact__envelope *
+envelope_with(struct coact_runtime *runtime, struct coact_type *type,
+              uint32_t number, void *payload, int *rc)
+{
+    *rc = coact__type_owns(type) ? coact__type_check(type, payload) : 0;
+    struct coact__envelope *envelope =
+        *rc == 0 ? coact__envelope_new(&runtime->scheduler,
+                                       COACT__KIND_MESSAGE, type)
+                 : NULL;
+    if (envelope == NULL) {
+        *rc = *rc == 0 ? -ENOMEM : *rc;
+        coact__type_destroy(type, payload);
+        return NULL;
+    }
+    envelope->item.number = (uint16_t)number;
+    envelope->from = coact_self();
+    memcpy(coact__payload_of(envelope), payload, type->size);
+    return envelope;
+}
+
+int
+coact__send(coact_ref to, struct coact_type *type, uint32_t number,
+            void *payload)
+{
+    struct coact_runtime *runtime =
+        sender_or_misuse(type, payload, "coact_send");
+    if (runtime == NULL) {
+        return -EPERM;
+    }
+    int rc;
+    struct coact__envelope *envelope =
+        envelope_with(runtime, type, number, payload, &rc);
+    return envelope != NULL ? coact__dispatch(runtime, to, envelope) : rc;
+}
+
+/* ---- Waiting for room ---- */
+
+/* The bound of a local receiver, or NULL where there is none to wait for. */
+static struct coact__bound *
+bound_at(struct coact_runtime *runtime, coact_ref to)
+{
+    struct coact__actor *actor =
+        coact__is_local(runtime, to) ? coact__slot_of(runtime, to) : NULL;
+    return coact__is_current(actor, to) ? bound_of(actor) : NULL;
+}
+
+/* 0: a place is reserved. */
+static int
+wait_for_room(struct coact__actor *actor, struct coact__bound *bound,
+              uint32_t generation, int64_t deadline_ns)
+{
+    struct coact__bound_waiter waiter = {.task = &actor->task};
+    if (!coact__bound_enter(bound, &waiter)) {
+        return -ENOBUFS;
+    }
+    int rc = 0;
+    while (rc == 0 && !coact__bound_take(bound, generation)) {
+        if (deadline_ns != COACT_FOREVER &&
+            coact__oracle_now_ns() >= deadline_ns) {
+            rc = -ETIMEDOUT;
+            break;
+        }
+        if (!atomic_load_explicit(&waiter.is_listed, memory_order_relaxed)) {
+            // We were called, but another was faster: to the end of the queue.
+            coact__bound_enter(bound, &waiter);
+            continue;
+        }
+        coact__wait(actor, "send", COACT__INBOX_DEAF, deadline_ns);
+        rc = coact__interrupted(actor);
+    }
+    coact__bound_leave(bound, &waiter, rc == 0);
+    return rc;
+}
+
+static int
+send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
+                 struct coact_type *type, uint32_t number, void *payload)
+{
+    struct coact_runtime *runtime = actor->runtime;
+    int rc = coact__wait_begin_with(actor, type, payload);
+    struct coact__bound *bound = bound_at(runtime, to);
+    if (rc == 0 && bound != NULL && !coact__bound_take(bound, to.generation)) {
+        rc = wait_for_room(actor, bound, to.generation, deadline_ns);
+    }
+    if (rc < 0) {
+        if (rc == -ENOBUFS) {
+            COACT__COUNT_ONE(runtime, refused);
+        }
+        coact__type_destroy(type, payload);
+        return rc;
+    }
+    struct coact__envelope *envelope =
+        envelope_with(runtime, type, number, payload, &rc);
+    if (envelope == NULL) {
+        if (bound != NULL) {
+            coact__bound_give(bound, to.generation);
+        }
+        return rc;
+    }
+    if (!coact__is_local(runtime, to)) {
+        COACT__COUNT_ONE(runtime, sent);
+        return coact__node_dispatch_wait(actor, to, envelope, deadline_ns);
+    }
+    if (bound == NULL) {
+        return coact__dispatch(runtime, to, envelope);
+    }
+    COACT__COUNT_ONE(runtime, sent);
+    return deliver_or_bury(runtime, to, envelope);
+}
+
+struct send_job {
+    coact_ref to;
+    int64_t deadline_ns;
+    struct coact_type *type;
+    uint32_t number;
+    void *payload;
+    int rc;
+};
+
+static void
+send_job_run(void *arg)
+{
+    struct send_job *job = arg;
+    job->rc = send_wait_inside(coact__actor_here(), job->to, job->deadline_ns,
+                               job->type, job->number, job->payload);
+}
+
+int
+coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
+                 uint32_t number, void *payload)
+{
+    struct coact_runtime *runtime =
+        sender_or_misuse(type, payload, "coact_send_wait");
+    if (runtime == NULL) {
+        return -EPERM;
+    }
+    struct coact__actor *actor = coact__actor_here();
+    if (actor != NULL) {
+        return send_wait_inside(actor, to, deadline_ns, type, number, payload);
+    }
+    struct send_job job = {to, deadline_ns, type, number, payload, 0};
+    int rc = coact__run_inside(runtime, send_job_run, &job);
+    if (rc < 0) {
+        coact__type_destroy(type, payload);
+    }
+    return rc < 0 ? rc : job.rc;
+}

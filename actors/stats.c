@@ -1,0 +1,123 @@
+/*
+ * stats.c - the counters, and the list of actors.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+#include "actors/node.h"
+
+#include <string.h>
+
+/* One counter over all rows; they are written while we read (relaxed). */
+static uint64_t
+sum(struct coact_runtime *runtime, size_t counter)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_count; i++) {
+        const char *row = (const char *)&runtime->counts[i];
+        total += atomic_load_explicit(
+            (const _Atomic uint64_t *)(const void *)(row + counter),
+            memory_order_relaxed);
+    }
+    return total;
+}
+#define SUM(runtime, member)                                                   \
+    sum((runtime), offsetof(struct coact__counts, member))
+
+static void
+add_workers(struct coact__scheduler *scheduler, struct coact_stats *out)
+{
+    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
+        struct coact__worker *worker = &scheduler->workers[i];
+        out->dispatches +=
+            atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+        out->steals +=
+            atomic_load_explicit(&worker->steals, memory_order_relaxed);
+        out->parks +=
+            atomic_load_explicit(&worker->parks, memory_order_relaxed);
+        out->timers_fired +=
+            atomic_load_explicit(&worker->timers_fired, memory_order_relaxed);
+    }
+    out->workers = scheduler->worker_count;
+    out->workers_active = coact__census_awake(&scheduler->census);
+}
+
+static void
+add_stacks(struct coact__scheduler *scheduler, struct coact_stats *out)
+{
+    static const char *const names[] = {[COACT__GUARD_BEST] = "madvise",
+                                        [COACT__GUARD_LIGHT] = "madvise",
+                                        [COACT__GUARD_HEAVY] = "mprotect",
+                                        [COACT__GUARD_NONE] = "none"};
+    for (int i = 0; i < COACT__STACK_CLASSES; i++) {
+        struct coact__stacks_counts counts;
+        coact__stacks_count(scheduler->stacks[i], &counts);
+        out->stacks_in_use += counts.in_use;
+        out->stacks_mapped += counts.in_use + counts.warm + counts.cold;
+        out->stack_bytes += counts.mapped_bytes;
+        if (i == 0) {
+            out->stack_guards = names[counts.next];
+        }
+    }
+}
+
+void
+coact_stats(struct coact_runtime *runtime, struct coact_stats *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->actors_alive =
+        atomic_load_explicit(&runtime->alive, memory_order_relaxed);
+    out->actors_spawned = SUM(runtime, spawned);
+    out->actors_ended = SUM(runtime, ended);
+    out->actors_failed = SUM(runtime, failed);
+    out->messages_sent = SUM(runtime, sent);
+    out->messages_unhandled = SUM(runtime, unhandled);
+    out->messages_refused = SUM(runtime, refused);
+    out->dead_letters = SUM(runtime, dead_letters);
+    out->replies_late = SUM(runtime, replies_late);
+    out->misuses = SUM(runtime, misuses);
+    add_workers(&runtime->scheduler, out);
+    add_stacks(&runtime->scheduler, out);
+    coact__node_stats(runtime, out);
+}
+
+static const char *
+state_of(struct coact__actor *actor)
+{
+    const char *doing =
+        atomic_load_explicit(&actor->doing, memory_order_relaxed);
+    return doing != NULL ? doing : "running or ready";
+}
+
+void
+coact_each_actor(struct coact_runtime *runtime,
+                 bool (*each)(void *context, const struct coact_actor_info *),
+                 void *context)
+{
+    // The lock keeps names and labels as they are; actors come and go.
+    pthread_mutex_lock(&runtime->lock);
+    for (uint32_t i = 0; i < runtime->slots; i++) {
+        struct coact__actor *actor =
+            coact__slot_of(runtime, (coact_ref){.slot = i});
+        uint64_t word =
+            atomic_load_explicit(&actor->word, memory_order_acquire);
+        if ((word & COACT__ACTOR_ALIVE) == 0) {
+            continue;
+        }
+        const struct coact_actor_info info = {
+            .ref = {runtime->node, runtime->incarnation, i,
+                    (uint32_t)(word >> 32)},
+            .label = coact__label_of(actor),
+            .name = actor->name,
+            .mailbox = coact__mailbox_of(actor)->name,
+            .state = state_of(actor),
+            .queued = atomic_load_explicit(&actor->pending,
+                                           memory_order_relaxed),
+            .since_ns = atomic_load_explicit(&actor->since_ns,
+                                             memory_order_relaxed)};
+        if (!each(context, &info)) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&runtime->lock);
+}

@@ -1,0 +1,63 @@
+/*
+ * blocks.h - memory for messages, from a cache that belongs to the thread.
+ *
+ * A message is often made on one worker and freed on another.  So a cache that
+ * grows too long hands half of what it has to a depot that all share, and one
+ * that is empty takes such a bundle from there, before it asks malloc.  Thus
+ * blocks flow back to where they are made, in bundles, and most allocations are
+ * a pop from a list.
+ *
+ * Under a sanitizer every block is malloc's, so that a use after free is seen.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_BLOCKS_H
+#define COACT_RUNTIME_BLOCKS_H
+
+#include "runtime/error.h"
+#include "runtime/spin.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* 64, 128, 256, 512 and 1024 bytes; larger ones are malloc's. */
+#define COACT__BLOCK_CLASSES 5
+#define COACT__BLOCK_LARGE COACT__BLOCK_CLASSES
+#define COACT__BLOCK_BUNDLE 64
+
+struct coact__block {
+    struct coact__block *next;
+    struct coact__block *next_bundle; /* of the first of a bundle */
+};
+
+struct coact__depot {
+    struct coact__spin lock;
+    struct coact__block *bundles[COACT__BLOCK_CLASSES];
+};
+
+/* A list and a full bundle behind it, so that a thread that allocates and frees
+   around a boundary does not visit the depot each time. */
+struct coact__blocks {
+    struct coact__depot *depot;
+    struct {
+        struct coact__block *first;
+        struct coact__block *spare;
+        uint32_t count;
+    } of[COACT__BLOCK_CLASSES];
+};
+
+void coact__depot_init(struct coact__depot *depot);
+void coact__depot_fini(struct coact__depot *depot); /* frees what it holds */
+
+void coact__blocks_init(struct coact__blocks *blocks,
+                        struct coact__depot *depot);
+void coact__blocks_fini(struct coact__blocks *blocks);
+
+/* At least that many bytes, aligned to 16 and, from the caches, to 64; NULL when
+   there is no memory.  The size class is needed to free it, on any thread. */
+void *coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
+                          uint8_t *size_class);
+void coact__blocks_free(struct coact__blocks *blocks, void *block,
+                        uint8_t size_class);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * context_x86_64.S - the first frame of every coroutine.
+ *
+ * It exists for those who walk the stack: debuggers, profilers, backtrace(3).
+ * Below it lies whatever the stack held before.  So the return address is
+ * declared undefined, which is how unwind tables say "nobody called this", and
+ * the frame pointer is zero, which says the same to those who follow frames.
+ *
+ * fcontext jumps here as if by a call: the two words of its transfer are in the
+ * first two argument registers and pass through untouched.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+    .text
+    .globl  coact__context_start
+    .hidden coact__context_start
+    .hidden coact__context_main
+    .type   coact__context_start, @function
+    .p2align 4
+coact__context_start:
+    .cfi_startproc
+    .cfi_undefined rip
+    .cfi_undefined rbp
+    endbr64
+    xorl    %ebp, %ebp
+    /* The ABI wants the stack pointer a multiple of 16 at a call. */
+    andq    $-16, %rsp
+    call    coact__context_main
+    /* It does not return. */
+    ud2
+    .cfi_endproc
+    .size   coact__context_start, . - coact__context_start
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,92 @@
+/*
+ * globalq.c - the run queue of all workers: no bound, one lock.
+ *
+ * A list from old to new under a mutex.  It is not on the path of a message
+ * between two actors, so a lock is what it needs and no more.
+ *
+ * Invariants, under the lock
+ *   G1  length is the number of entries from first by next.
+ *   G2  last is the one whose next is NULL; it means nothing while first is
+ *       NULL.
+ *
+ * Memory orders.  What the entries hold passes from hand to hand by the lock.
+ * length guards nothing, so it is relaxed everywhere: it is written under the
+ * lock, and read without it as a hint that may be out of date.  Who must not
+ * miss an entry, a worker about to sleep, orders himself after the push by a
+ * word of his own, and then reads a length that is at least as new.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/globalq.h"
+
+int
+coact__globalq_init(struct coact__globalq *q)
+{
+    q->first = q->last = NULL;
+    atomic_init(&q->length, 0);
+    return -pthread_mutex_init(&q->lock, NULL);
+}
+
+void
+coact__globalq_fini(struct coact__globalq *q)
+{
+    (void)pthread_mutex_destroy(&q->lock);
+}
+
+void
+coact__globalq_push(struct coact__globalq *q, struct coact__runnable *r)
+{
+    struct coact__batch one = {0};
+    coact__batch_append(&one, r);
+    coact__globalq_push_batch(q, &one);
+}
+
+/* Under the lock: nobody else writes the length. */
+static void
+set_length(struct coact__globalq *q, size_t length)
+{
+    atomic_store_explicit(&q->length, length, memory_order_relaxed);
+}
+
+void
+coact__globalq_push_batch(struct coact__globalq *q, struct coact__batch *batch)
+{
+    if (!batch->first) {
+        return;
+    }
+    (void)pthread_mutex_lock(&q->lock);
+    if (q->first) {
+        q->last->next = batch->first;
+    } else {
+        q->first = batch->first;
+    }
+    q->last = batch->last;
+    set_length(q, coact__globalq_length(q) + batch->count);
+    (void)pthread_mutex_unlock(&q->lock);
+    *batch = (struct coact__batch){0};
+}
+
+uint32_t
+coact__globalq_pop(struct coact__globalq *q, uint32_t max,
+                   struct coact__batch *out)
+{
+    if (coact__globalq_length(q) == 0) {
+        return 0;
+    }
+    uint32_t taken = 0;
+    (void)pthread_mutex_lock(&q->lock);
+    for (; taken < max && q->first; taken++) {
+        struct coact__runnable *r = q->first;
+        q->first = r->next;
+        coact__batch_append(out, r);
+    }
+    set_length(q, coact__globalq_length(q) - taken);
+    (void)pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+size_t
+coact__globalq_length(const struct coact__globalq *q)
+{
+    return atomic_load_explicit(&q->length, memory_order_relaxed);
+}

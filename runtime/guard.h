@@ -1,0 +1,47 @@
+/*
+ * guard.h - the page below a stack, where an overflow stops.
+ *
+ * Kinds, best first:
+ *   light  MADV_GUARD_INSTALL, Linux 6.13 and later: a mark in the page table.
+ *          Any number of them.
+ *   heavy  mprotect: two mappings each, so that they end, by the limit
+ *          vm.max_map_count, near 30,000 of them in a process.
+ *   none   only where the options allow it.
+ * A guard catches a frame larger than itself only in code that was built with
+ * -fstack-clash-protection.
+ *
+ * Both kinds survive MADV_DONTNEED.  Callers lock.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_GUARD_H
+#define COACT_RUNTIME_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum coact__guard {
+    COACT__GUARD_BEST, /* begin at the top of the ladder */
+    COACT__GUARD_LIGHT,
+    COACT__GUARD_HEAVY,
+    COACT__GUARD_NONE
+};
+
+struct coact__guards {
+    enum coact__guard next; /* the kind that is tried next */
+    bool allow_none;
+    size_t page;  /* bytes */
+    size_t heavy; /* installed, of each of these kinds */
+    size_t none;
+    size_t heavy_max; /* 0: not yet looked up */
+};
+
+void coact__guards_init(struct coact__guards *guards, enum coact__guard first,
+                        bool allow_none);
+
+/* Guard a page, and say how.  NONE is a success only where it is allowed.
+   fails ENOMEM */
+int coact__guards_install(struct coact__guards *guards, void *page,
+                          enum coact__guard *kind);
+
+#endif

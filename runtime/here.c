@@ -1,0 +1,30 @@
+/*
+ * here.c - the one thread-local.
+ *
+ * The empty assembly makes the returned pointer unknown to the compiler, and
+ * the function impure: it can neither be merged with an earlier call nor moved
+ * over a switch, also when everything is compiled at once.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/here.h"
+
+#include <errno.h>
+
+static _Thread_local struct coact__here here;
+
+__attribute__((noinline)) struct coact__here *
+coact__here(void)
+{
+    struct coact__here *p = &here;
+    __asm__ volatile("" : "+r"(p) : : "memory");
+    return p;
+}
+
+__attribute__((noinline)) int *
+coact__errno_here(void)
+{
+    int *p = &errno;
+    __asm__ volatile("" : "+r"(p) : : "memory");
+    return p;
+}

@@ -1,0 +1,51 @@
+/*
+ * spin.h - a lock for a few instructions.
+ *
+ * For sections of tens of nanoseconds that never wait, call out, or switch.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_SPIN_H
+#define COACT_RUNTIME_SPIN_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct coact__spin {
+    _Atomic bool held;
+};
+
+static inline void
+coact__pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static inline void
+coact__spin_lock(struct coact__spin *lock)
+{
+    // Acquire pairs with the release of unlock: what the last holder wrote.
+    unsigned turns = 0;
+    while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire)) {
+        while (atomic_load_explicit(&lock->held, memory_order_relaxed)) {
+            // The holder may have lost its processor; spinning on would keep it.
+            if (++turns % 64 == 0) {
+                sched_yield();
+            }
+            coact__pause();
+        }
+    }
+}
+
+static inline void
+coact__spin_unlock(struct coact__spin *lock)
+{
+    atomic_store_explicit(&lock->held, false, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * stack.h - stacks for coroutines, each with a guard page below it.
+ *
+ * Stacks are cut from slabs that are mapped in large pieces without backing
+ * memory; a stack costs what its coroutine touches.  A stack that is put back
+ * is handed out again first, while it is warm: nothing is returned to the
+ * kernel on that path.  coact__stacks_trim gives back the pages of those that
+ * nobody has wanted for long, many with one system call; their guards stay.
+ *
+ * Where no guard can be had (guard.h says when), a stack is no stack, and
+ * coact__stacks_get fails with the reason, unless the options allow it.
+ *
+ * One allocator serves all threads of a runtime and locks itself.  Worker
+ * caches are their owners' affair.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_STACK_H
+#define COACT_RUNTIME_STACK_H
+
+#include "runtime/guard.h"
+#include "runtime/slab.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    COACT__STACK_BYTES = 64 << 10,    /* by default, guard and all */
+    COACT__STACK_MIN_BYTES = 16 << 10 /* room for a printf */
+};
+
+/* All zero is good. */
+struct coact__stacks_options {
+    size_t stack_bytes; /* guard included, rounded up to pages; 0: 64 KiB */
+    size_t max_stacks;  /* at once; 0: 4 Mi */
+    enum coact__guard guard; /* where to begin: tests force a kind */
+    bool allow_unguarded;    /* rather no guard than no stack */
+};
+
+/* A stack: [low, low + bytes) is usable, the guard is the page below low.
+   The tops of neighbours differ by some cache lines, or all parked coroutines
+   would fight for the same few sets of the cache. */
+struct coact__stack {
+    void *low;
+    uint32_t bytes;
+    uint32_t number; /* the allocator's */
+};
+
+struct coact__stacks_counts {
+    size_t in_use;
+    size_t warm;            /* free, pages kept */
+    size_t cold;            /* free, pages given back */
+    size_t heavy;           /* of all these, those with a guard by mprotect */
+    size_t unguarded;       /* and those with none */
+    size_t mapped_bytes;    /* address space, not memory */
+    enum coact__guard next; /* the kind that a new stack would get */
+};
+
+/* Free stacks, linked by their numbers. */
+struct coact__stack_list {
+    uint32_t head;
+    size_t length;
+};
+
+/* The fields are those of stack.c and stack_trim.c. */
+struct coact__stacks {
+    pthread_mutex_t lock;
+    pthread_cond_t trimmed; /* some are no longer `trimming` */
+    size_t max_stacks;
+    struct coact__slabs slabs;
+    struct coact__guards guards;
+    struct coact__stack_list warm;
+    struct coact__stack_list cold;
+    size_t trimming; /* on neither list */
+    size_t in_use;
+};
+
+/* Nothing is mapped before the first stack is taken.
+   fails EINVAL (a size out of range: 16 KiB to 1 GiB), ENOMEM */
+int coact__stacks_new(const struct coact__stacks_options *options,
+                      struct coact__stacks **out);
+
+/* Unmap everything.  Stacks still in use go too. */
+void coact__stacks_free(struct coact__stacks *stacks);
+
+/* Take a stack.  On failure *reason, unless reason is NULL, is a text that says
+   what was exhausted and what helps; it is never freed.
+   fails ENOMEM, EAGAIN (max_stacks are in use) */
+int coact__stacks_get(struct coact__stacks *stacks, struct coact__stack *out,
+                      const char **reason);
+
+/* Put a stack back.  Its contents are lost from here on. */
+void coact__stacks_put(struct coact__stacks *stacks,
+                       const struct coact__stack *stack);
+
+/* Give back the pages of free stacks, but for the `keep` that were put last.
+   Returns how many were trimmed.  It takes about 0.1 us for each, most of it
+   without the lock.  A second trim at the same time returns 0. */
+size_t coact__stacks_trim(struct coact__stacks *stacks, size_t keep);
+
+/* True if an address is in the guard page of one of our stacks, and which one:
+   then a fault there is an overflow.  May be called in a signal handler. */
+bool coact__stacks_owner(const struct coact__stacks *stacks, const void *addr,
+                         struct coact__stack *out);
+
+void coact__stacks_count(struct coact__stacks *stacks,
+                         struct coact__stacks_counts *out);
+
+/* Between stack.c and stack_trim.c: put a stack on a list, locked. */
+void coact__stacks_push(struct coact__stacks *stacks,
+                        struct coact__stack_list *list, uint32_t number,
+                        enum coact__stack_state state);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * task.h - a coroutine that the scheduler runs.
+ *
+ * A task is woken through its inbox and sleeps by it (inbox.h).  Every wait
+ * may end for no reason: whoever waits looks at what it waits for, and waits
+ * again.  That makes each source of wake-ups (a message, a timer, a descriptor,
+ * a kill) free to wake too often, and none needs to know of the others.
+ *
+ * A task takes a stack when it first runs, not when it is started.  Its memory
+ * is its owner's and must be type-stable: late wake-ups may reach it after its
+ * end, and find a closed inbox or a task that looks again and sleeps on.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_TASK_H
+#define COACT_RUNTIME_TASK_H
+
+#include "runtime/context.h"
+#include "runtime/inbox.h"
+#include "runtime/runnable.h"
+#include "runtime/stack.h"
+#include "runtime/timers.h"
+
+#include <stdint.h>
+
+struct coact__scheduler;
+
+/* What the worker does with a task that has just been switched away from. */
+enum coact__after {
+    COACT__AFTER_YIELD,  /* at the end of the queue */
+    COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
+    COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
+    COACT__AFTER_END     /* its stack goes back, and `ended` is called */
+};
+
+struct coact__task {
+    struct coact__runnable runnable; /* first */
+    struct coact__inbox inbox;
+    struct coact__scheduler *scheduler;
+    struct coact__context context;
+    struct coact__stack stack; /* low is NULL before it first runs */
+    struct coact__timer alarm; /* the deadline of the wait it is in */
+    uint8_t stack_class;       /* set before it first runs */
+    uint8_t after;             /* enum coact__after */
+};
+
+/* A task at rest: open, without a stack, not scheduled. */
+void coact__task_init(struct coact__task *task,
+                      struct coact__scheduler *scheduler);
+
+/* Schedule a task.  By the one who owns it: who made it, or whose push or wake
+   found it asleep.  from any */
+void coact__task_ready(struct coact__task *task);
+
+/* End its sleep, or prevent the next.  from any */
+void coact__task_wake(struct coact__task *task);
+
+/* By the task itself, on its own stack: */
+void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
+                      int64_t deadline_ns);
+void coact__task_yield(struct coact__task *task);
+_Noreturn void coact__task_end(struct coact__task *task);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * timers.c - the lock around a wheel.
+ *
+ * next_ns is relaxed: whoever parks reads it after the census (census.h), which
+ * orders it after the last arm of every worker that has left before; and who is
+ * still active looks at its own timers before it parks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/timers.h"
+
+#include <stddef.h>
+
+static void
+publish(struct coact__timers *timers)
+{
+    atomic_store_explicit(&timers->next_ns, coact__wheel_next_ns(&timers->wheel),
+                          memory_order_relaxed);
+}
+
+void
+coact__timers_init(struct coact__timers *timers, int64_t now_ns)
+{
+    timers->lock = (struct coact__spin){false};
+    coact__wheel_init(&timers->wheel, now_ns);
+    publish(timers);
+}
+
+bool
+coact__timer_arm(struct coact__timers *timers, struct coact__timer *timer,
+                 int64_t deadline_ns)
+{
+    coact__spin_lock(&timers->lock);
+    timer->home = timers;
+    coact__wheel_add(&timers->wheel, &timer->entry, deadline_ns);
+    bool is_first = deadline_ns < coact__timers_next_ns(timers);
+    if (is_first) {
+        publish(timers);
+    }
+    coact__spin_unlock(&timers->lock);
+    return is_first;
+}
+
+bool
+coact__timer_cancel(struct coact__timer *timer)
+{
+    struct coact__timers *timers = timer->home;
+    if (timers == NULL) {
+        return false;
+    }
+    // The lock is taken also for a timer that looks idle: it may be firing.
+    coact__spin_lock(&timers->lock);
+    bool was_armed = coact__wheel_remove(&timers->wheel, &timer->entry);
+    coact__spin_unlock(&timers->lock);
+    return was_armed;
+}
+
+uint32_t
+coact__timers_run(struct coact__timers *timers, int64_t now_ns)
+{
+    if (coact__timers_next_ns(timers) > now_ns) {
+        return 0;
+    }
+    uint32_t fired = 0;
+    coact__spin_lock(&timers->lock);
+    coact__wheel_advance(&timers->wheel, now_ns);
+    struct coact__wheel_entry *due;
+    while ((due = coact__wheel_pop(&timers->wheel)) != NULL) {
+        struct coact__timer *timer = (struct coact__timer *)due;
+        timer->fire(timer);
+        fired++;
+    }
+    publish(timers);
+    coact__spin_unlock(&timers->lock);
+    return fired;
+}

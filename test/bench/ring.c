@@ -1,0 +1,58 @@
+/*
+ * ring.c - one token over 1000 actors: more of them than a cache holds.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test/bench/bench.h"
+
+#include <stdlib.h>
+
+enum { NODES = 1000 };
+
+struct next_is {
+    coact_ref node;
+};
+COACT_MESSAGE(next_is, (1, node));
+COACT_MAILBOX(node, ping, next_is);
+
+static void
+node_body(node_self self, void *arg)
+{
+    boss_ref boss = *(boss_ref *)arg;
+    node_ref next = {{0}};
+    for (;;) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON(ping, m):
+            if (m->value == 0) {
+                bench_must(coact_send(boss, done, .value = 1), "send");
+            } else {
+                bench_must(coact_send(next, ping, .value = m->value - 1),
+                           "pass the token");
+            }
+            break;
+        case COACT_ON(next_is, m):
+            next.ref = m->node;
+            break;
+        }
+    }
+}
+
+void
+bench_ring(boss_self self, void *arg)
+{
+    struct bench_run *run = arg;
+    boss_ref me = {self.ref};
+    node_ref *nodes = bench_alloc(NODES, sizeof(*nodes));
+    for (int i = 0; i < NODES; i++) {
+        bench_must(coact_spawn(node, &nodes[i], node_body, &me), "spawn");
+    }
+    for (int i = 0; i < NODES; i++) {
+        coact_ref next = nodes[(i + 1) % NODES].ref;
+        bench_must(coact_send(nodes[i], next_is, .node = next), "send");
+    }
+    int64_t start = coact_now_ns();
+    bench_must(coact_send(nodes[0], ping, .value = run->n), "send the token");
+    bench_check(bench_collect(self, 1) == 1, "the token ended in one place");
+    bench_finish(run, run->n, start);
+    free(nodes);
+}

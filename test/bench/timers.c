@@ -1,0 +1,64 @@
+/*
+ * timers.c - a crowd of sleepers, of 0 to 5 s each: how late they wake, and
+ * the CPU time that it takes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test/bench/bench.h"
+
+#include <stdlib.h>
+
+struct nap {
+    boss_ref boss;
+    int64_t asked_ns, late_ns;
+};
+
+COACT_MAILBOX(napper, ping);
+
+static void
+napper_body(napper_self self, void *arg)
+{
+    (void)self;
+    struct nap *nap = arg;
+    int64_t start = coact_now_ns();
+    bench_must(coact_sleep(start + nap->asked_ns), "sleep");
+    nap->late_ns = coact_now_ns() - start - nap->asked_ns;
+    bench_must(coact_send(nap->boss, done, .value = 1), "send");
+}
+
+static void
+report_naps(struct bench_run *run, const struct nap *naps)
+{
+    int64_t *late = bench_alloc(run->n, sizeof(*late));
+    double sum = 0;
+    for (int64_t i = 0; i < run->n; i++) {
+        late[i] = naps[i].late_ns;
+        sum += (double)late[i];
+    }
+    bench_sort(late, run->n);
+    bench_check(late[0] >= 0, "nobody wakes early");
+    bench_figure(run, "mean_us", sum / (double)run->n / 1e3, 1);
+    bench_figure(run, "p99_us", bench_quantile_us(late, run->n, 0.99), 1);
+    free(late);
+}
+
+void
+bench_timers(boss_self self, void *arg)
+{
+    struct bench_run *run = arg;
+    struct nap *naps = bench_alloc(run->n, sizeof(*naps));
+    int64_t cpu = bench_cpu_ns(), start = coact_now_ns();
+    for (int64_t i = 0; i < run->n; i++) {
+        uint32_t us = ((uint32_t)i + 1) * 2654435761U % 5000000;
+        naps[i] = (struct nap){{self.ref}, COACT_US(us), -1};
+        napper_ref napper;
+        bench_must(coact_spawn(napper, &napper, napper_body, &naps[i]),
+                   "spawn");
+    }
+    int64_t awake = bench_collect(self, run->n);
+    bench_finish(run, run->n, start);
+    bench_check(awake == run->n, "every sleeper wakes once");
+    bench_figure(run, "cpu_s", (double)(bench_cpu_ns() - cpu) / 1e9, 2);
+    report_naps(run, naps);
+    free(naps);
+}

@@ -1,0 +1,20 @@
+/* expects: without 19000 to 19999 */
+/* SPDX-License-Identifier: MIT */
+#include <coact/message.h>
+
+struct item {
+    int32_t count;
+    int32_t size;
+    char *note;
+    coact_text title;
+    struct {
+        int32_t *data;
+        int32_t count;
+    } parts;
+};
+
+#if WRONG
+COACT_MESSAGE(item, (19500, count));
+#else
+COACT_MESSAGE(item, (20000, count));
+#endif
