@@ -75,9 +75,7 @@ struct coact_options {
 /* The same with options, as designated initialisers of struct coact_options.
    from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
 #define coact_spawn_with(mailbox, out, body, arg, ...)                         \
-    coact__spawn(&mailbox##_coact_mailbox,                                     \
-                 (void (*)(void))(1 ? (body) : (mailbox##_coact_body *)0),     \
-                 (arg),                                                        \
+    coact__spawn(&mailbox##_coact_mailbox, COACT__BODY(mailbox, body), (arg),  \
                  &(const struct coact_options){__VA_ARGS__},                   \
                  &(1 ? (out) : (mailbox##_ref *)0)->ref)
 
@@ -164,8 +162,8 @@ COACT_API void coact_detach(void);
 #define COACT_ON_DOWN(d) COACT__ON(coact_down, struct coact_down, d)
 #define COACT_ON_EXIT(e) COACT__ON(coact_exit, struct coact_exit_news, e)
 #define COACT_ON_TICK(t) COACT__ON(coact_tick, struct coact_tick, t)
-#define COACT_ON_TIMEOUT COACT__CASE(coact_timeout)
-#define COACT_ON_CANCELLED COACT__CASE(coact_cancelled)
+#define COACT_ON_TIMEOUT COACT__OUTCOME(coact_timeout)
+#define COACT_ON_CANCELLED COACT__OUTCOME(coact_cancelled)
 
 /* What a monitor says, once: the actor that it watched has ended. */
 struct coact_down {
@@ -193,14 +191,14 @@ COACT_API size_t coact_pending(void);
 /* ---- Asking -------------------------------------------------------------- */
 
 /* Send a request and wait for its reply, which is put in *reply; its texts and
-   bytes are given: free them with coact_message_clear.  -EOWNERDEAD as soon as
+   bytes are given: free them with coact_message_destroy.  -EOWNERDEAD as soon as
    the other one dies, -EPIPE as soon as it drops the request; the deadline is
    only the last resort.  coact_last_reason() then tells more.
    from any, waits yes, fails ETIMEDOUT ECANCELED ESRCH EOWNERDEAD EPIPE ENOTCONN ENOBUFS ENOMEM EDEADLK EAGAIN EOVERFLOW ESHUTDOWN EPERM */
 #define coact_ask(to, message, reply, deadline_ns, ...)                        \
     coact__ask((to).ref, &coact_type_##message, COACT__NUMBER(to, message),    \
                &(struct message){__VA_ARGS__},                                 \
-               1 ? (reply) : (coact_reply_of_##message *)0, (deadline_ns))
+               COACT__POINTER(coact_reply_of_##message, reply), (deadline_ns))
 
 /* The reason behind the last -EOWNERDEAD, -EPIPE or -ENOTCONN of coact_ask or
    coact_join in this actor.
@@ -217,7 +215,7 @@ COACT_API struct coact_reason coact_last_reason(void);
    is named.
    from actor, waits no, fails EALREADY ESRCH ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
 #define coact_reply_to(message, m, ...)                                        \
-    coact__reply(1 ? (m) : (struct message *)0,                                \
+    coact__reply(COACT__POINTER(struct message, m),                                 \
                  &(coact_reply_of_##message){__VA_ARGS__},                     \
                  sizeof(coact_reply_of_##message))
 
@@ -225,7 +223,7 @@ COACT_API struct coact_reason coact_last_reason(void);
    another actor that takes it.  It is no longer ours, also if this fails.
    from actor, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
 #define coact_forward(m, to, message)                                          \
-    coact__forward(1 ? (m) : (struct message *)0, (to).ref,                    \
+    coact__forward(COACT__POINTER(struct message, m), (to).ref,                     \
                    COACT__NUMBER(to, message))
 
 /* The deadline of whoever asked; COACT_FOREVER for a message that was sent.
@@ -366,6 +364,9 @@ COACT_API int coact_unregister(const char *name);
 
 /* ---- Behind the macros --------------------------------------------------- */
 
+/* x, which must be a pointer to such a thing, or it does not compile. */
+#define COACT__POINTER(type, x) ((void)sizeof(*(x) = *(type *)0), (x))
+
 struct coact_receipt {
     void *message;   /* what was received; NULL: a time-out or a cancel */
     uint32_t number; /* in the accepts struct */
@@ -382,6 +383,17 @@ struct coact_receipt {
 
 #define COACT__CASE(message)                                                   \
     (uint32_t) __builtin_offsetof(__typeof__(*coact__accepts), message)
+
+/* Control runs on into the next arm where a `break` stood inside of a block, or
+   alone behind a COACT_ON.  So each arm looks whether it is meant.  The second
+   label, which nothing jumps to, takes the user's colon: thus his `break`
+   leaves the block. */
+#define COACT__OUTCOME(member)                                                 \
+    COACT__CASE(member) : if (coact__r.number != COACT__CASE(member)) {        \
+        break;                                                                 \
+    }                                                                          \
+    __attribute__((fallthrough));                                              \
+    case COACT__CASE(member) + 65536
 
 #define COACT__ON(member, news_type, n)                                        \
     COACT__CASE(member)                                                        \

@@ -57,8 +57,7 @@ struct coact_body {
 #define COACT_BODY(body_mailbox, body_function)                                \
     {                                                                          \
         #body_function, &body_mailbox##_coact_mailbox,                         \
-            (void (*)(void))(1 ? (body_function)                               \
-                               : (void (*)(body_mailbox##_self, void *))0),    \
+            COACT__BODY(body_mailbox, body_function),                          \
             0                                                                  \
     }
 
@@ -67,8 +66,7 @@ struct coact_body {
 #define COACT_BODY_ARG(body_mailbox, body_function, message)                   \
     {                                                                          \
         #body_function, &body_mailbox##_coact_mailbox,                         \
-            (void (*)(void))(1 ? (body_function)                               \
-                               : (void (*)(body_mailbox##_self, void *))0),    \
+            COACT__BODY(body_mailbox, body_function),                          \
             &coact_type_##message                                              \
     }
 

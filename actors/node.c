@@ -512,7 +512,7 @@ coact__node_step(struct coact_runtime *runtime)
 }
 
 void
-coact__node_stats(struct coact_runtime *runtime, struct coact_stats *out)
+coact__node_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
     if (runtime->remote == NULL) {
         return;

@@ -90,7 +90,7 @@ COACT_API int64_t coact_pump(struct coact_runtime *runtime,
 
 /* ---- Looking in ---------------------------------------------------------- */
 
-struct coact_stats {
+struct coact_runtime_stats {
     uint64_t actors_alive, actors_spawned, actors_ended, actors_failed;
     uint64_t messages_sent, messages_unhandled, messages_refused;
     uint64_t dead_letters, replies_late, timers_fired;
@@ -104,7 +104,7 @@ struct coact_stats {
 /* A picture of the counters; they are read one after another, while others run.
    from any, waits no, fails never */
 COACT_API void coact_stats(struct coact_runtime *runtime,
-                           struct coact_stats *out);
+                           struct coact_runtime_stats *out);
 
 /* One line of the list of actors. */
 struct coact_actor_info {

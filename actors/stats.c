@@ -25,7 +25,7 @@ sum(struct coact_runtime *runtime, size_t counter)
     sum((runtime), offsetof(struct coact__counts, member))
 
 static void
-add_workers(struct coact__scheduler *scheduler, struct coact_stats *out)
+add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
     for (uint32_t i = 0; i < scheduler->worker_count; i++) {
         struct coact__worker *worker = &scheduler->workers[i];
@@ -43,7 +43,7 @@ add_workers(struct coact__scheduler *scheduler, struct coact_stats *out)
 }
 
 static void
-add_stacks(struct coact__scheduler *scheduler, struct coact_stats *out)
+add_stacks(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
     static const char *const names[] = {[COACT__GUARD_BEST] = "madvise",
                                         [COACT__GUARD_LIGHT] = "madvise",
@@ -62,7 +62,7 @@ add_stacks(struct coact__scheduler *scheduler, struct coact_stats *out)
 }
 
 void
-coact_stats(struct coact_runtime *runtime, struct coact_stats *out)
+coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
     memset(out, 0, sizeof(*out));
     out->actors_alive =

@@ -260,7 +260,7 @@ coact__sup_body(coact__supervisor_self self, void *arg)
         coact__sup_group_build(sup);
     }
     while (sup->mode != COACT__SUP_OVER) {
-        COACT_RECEIVE (self, next_due_ns(sup)) {
+        COACT_RECEIVE(self, next_due_ns(sup)) {
         case COACT_ON(coact__sup_request, m):
             coact__sup_request(sup, m);
             break;

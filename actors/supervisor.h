@@ -111,9 +111,7 @@ struct coact_child {
 #define COACT_CHILD(child_mailbox, child_id, child_body, ...)                  \
     {                                                                          \
         .id = (child_id), .mailbox = &child_mailbox##_coact_mailbox,           \
-        .body = (void (*)(void))(                                              \
-            1 ? (child_body) : (void (*)(child_mailbox##_self, void *))0),     \
-        .arg = __VA_ARGS__                                                     \
+        .body = COACT__BODY(child_mailbox, child_body), .arg = __VA_ARGS__     \
     }
 
 /* The same for a child in a process of its own.  Its argument is a message of
@@ -124,9 +122,7 @@ struct coact_child {
     {                                                                          \
         .isolated = true, .arg_type = &coact_type_##message, .id = (child_id), \
         .mailbox = &child_mailbox##_coact_mailbox,                             \
-        .body = (void (*)(void))(                                              \
-            1 ? (child_body) : (void (*)(child_mailbox##_self, void *))0),     \
-        .arg = __VA_ARGS__                                                     \
+        .body = COACT__BODY(child_mailbox, child_body), .arg = __VA_ARGS__     \
     }
 
 /* A child that is a supervisor: its id, its specification, any other members.

@@ -78,7 +78,9 @@ wait_until_built(coact_supervisor_ref top, struct coact_reason *why)
         tell(why, rc, coact_strerror(rc));
     }
     // Whoever could not wait for the tree does not want it either.
-    coact_signal_exit(top.ref, COACT_SHUTDOWN, "");
+    if (coact_signal_exit(top.ref, COACT_SHUTDOWN, "") < 0) {
+        coact_kill(top.ref);
+    }
     return rc;
 }
 

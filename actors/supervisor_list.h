@@ -48,6 +48,7 @@ struct coact__child {
     coact_monitor_id monitor;
     enum coact_child_state state;
     bool is_turn_due;   /* the group's restart has still to start it */
+    bool is_asked;      /* STOPPING: the signal that asks it to has been sent */
     bool is_killed;     /* STOPPING: its time to end by itself is over */
     bool is_start_late; /* STOPPING: because start_ns had passed */
     bool is_new;        /* came with a request that is not answered yet */

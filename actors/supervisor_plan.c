@@ -190,9 +190,8 @@ new_plan(const struct coact_supervisor *spec, const char *id)
     plan->spec.name = put_text(&at, spec->name);
     plan->count = 0;
     // One more than needed, so that none is not an empty allocation.
-    plan->children =
-        coact__alloc((spec->child_count + 1) *
-                     sizeof(struct coact__child_plan *));
+    plan->children = coact__alloc((spec->child_count + 1) *
+                                  sizeof(struct coact__child_plan *));
     if (plan->children == NULL) {
         coact__free(plan);
         return NULL;

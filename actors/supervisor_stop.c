@@ -24,6 +24,8 @@
    there; for one killed without being asked, also until it is abandoned. */
 #define KILLED_NS COACT_SECONDS(5)
 
+#define ASK_AGAIN_NS COACT_MS(1)
+
 /* Tell a supervisor below when we have to be gone.  If there is no memory for
    that it is killed at the deadline itself, without naming who was late. */
 static void
@@ -54,6 +56,20 @@ coact__sup_kill(struct coact__sup *sup, struct coact__child *child)
         coact__sup_after(now_ns, is_patient ? spec->shutdown_ns : KILLED_NS));
 }
 
+/* The signal may find no memory.  Then it is sent again, until the time that
+   the child is given is over in any case. */
+static void
+ask_to_end(struct coact__sup *sup, struct coact__child *child, int64_t now_ns)
+{
+    int64_t due_ns =
+        coact__sup_after(child->since_ns, child->plan->spec.shutdown_ns);
+    child->is_asked = coact_signal_exit(child->ref, COACT_SHUTDOWN, "") == 0;
+    if (!child->is_asked && due_ns > now_ns + ASK_AGAIN_NS) {
+        due_ns = now_ns + ASK_AGAIN_NS;
+    }
+    coact__list_set_due(&sup->list, child, due_ns);
+}
+
 void
 coact__sup_stop(struct coact__sup *sup, struct coact__child *child)
 {
@@ -67,10 +83,8 @@ coact__sup_stop(struct coact__sup *sup, struct coact__child *child)
     }
     int64_t now_ns = coact__oracle_now_ns();
     coact__sup_set_state(sup, child, COACT_CHILD_STOPPING, now_ns);
-    coact__list_set_due(&sup->list, child,
-                        coact__sup_after(now_ns, spec->shutdown_ns));
     send_deadline(sup, child);
-    coact_signal_exit(child->ref, COACT_SHUTDOWN, "");
+    ask_to_end(sup, child, now_ns);
 }
 
 void
@@ -115,9 +129,13 @@ void
 coact__sup_is_overdue(struct coact__sup *sup, struct coact__child *child)
 {
     const struct coact_child *spec = &child->plan->spec;
+    int64_t now_ns = coact__oracle_now_ns();
     if (child->state == COACT_CHILD_STARTING) {
         child->is_start_late = true;
         coact__sup_kill(sup, child);
+    } else if (!child->is_killed && !child->is_asked &&
+               now_ns < coact__sup_after(child->since_ns, spec->shutdown_ns)) {
+        ask_to_end(sup, child, now_ns);
     } else if (!child->is_killed && sup->is_late) {
         // A supervisor that could not say in time who made it late.
         coact__sup_blame(sup, child, NULL);

@@ -48,15 +48,24 @@ struct coact_mailbox {
 };
 
 #define COACT_MAILBOX(name, ...)                                               \
+    COACT_ADDRESS(name);                                                       \
+    COACT_MAILBOX_OF(name, __VA_ARGS__)
+
+/* The address alone, where a message of the mailbox is to hold one: first
+   COACT_ADDRESS(node), then the messages, then COACT_MAILBOX_OF(node, ...). */
+#define COACT_ADDRESS(name)                                                    \
+    struct name##_accepts;                                                     \
+    typedef union name##_ref {                                                 \
+        coact_ref ref;                                                         \
+        const struct name##_accepts *accepts;                                  \
+    } name##_ref
+
+#define COACT_MAILBOX_OF(name, ...)                                            \
     struct name##_accepts {                                                    \
         char coact_down, coact_exit, coact_tick, coact_timeout;                \
         char coact_cancelled, coact_spare[11];                                 \
         char __VA_ARGS__;                                                      \
     };                                                                         \
-    typedef union name##_ref {                                                 \
-        coact_ref ref;                                                         \
-        const struct name##_accepts *accepts;                                  \
-    } name##_ref;                                                              \
     typedef struct name##_self {                                               \
         coact_ref ref;                                                         \
         const struct name##_accepts *accepts;                                  \
@@ -79,6 +88,10 @@ struct coact_mailbox {
 
 #define COACT__TYPES(...) COACT__EACH(COACT__TYPE_OF, ~, __VA_ARGS__)
 #define COACT__TYPE_OF(n, message) &coact_type_##message,
+
+/* A function as a body of this mailbox, or it does not compile. */
+#define COACT__BODY(name, body)                                                \
+    (void (*)(void)) _Generic(&*(body), name##_coact_body *: (body))
 
 /* The number of a message in the mailbox behind an address or a self.  Does not
    compile if that mailbox does not take it. */

@@ -15,7 +15,8 @@
  *           deadlines for one, for the stranger and for who counts it out later.
  *   join    J1 is relaxed: as a read-modify-write it continues both.
  *   timers  L3 release -> N1 acquire.  The deadlines of those who have left, for
- *           the holder who sees that nobody is awake (park.c).
+ *           the holder who sees that nobody is awake (park.c).  They are relaxed
+ *           atomics of timers.c, out of sight of any race detector (explained).
  *   L1 is relaxed: it only feeds the swaps (explained).
  *
  * SPDX-License-Identifier: MIT
@@ -69,5 +70,5 @@ uint32_t
 coact__census_awake(const struct coact__census *census)
 {
     return atomic_load_explicit(&census->word, memory_order_acquire) /
-           ONE; // N1
+           ONE; // N1 (explained)
 }

@@ -122,13 +122,20 @@ join_threads(struct coact__scheduler *scheduler, uint32_t count)
     }
 }
 
-/* Workers take no signals: those are for the host's threads. */
+/* Workers take no signals but their own faults: those are for the host's
+   threads. */
 static int
 start_threads(struct coact__scheduler *scheduler)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    // A fault in an actor must find its handler: blocked, it would kill unheard.
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
+                                 SIGTRAP, SIGSYS};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        sigdelset(&all, faults[i]);
+    }
     int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
     for (uint32_t i = 0; rc == 0 && i < scheduler->worker_count; i++) {
         rc = coact__fails() ? EAGAIN

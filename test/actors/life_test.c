@@ -355,13 +355,6 @@ waiter_body(peer_self self, void *arg)
     w->went_on = true;
 }
 static void
-sleep_for_ever(peer_self self, void *arg)
-{
-    (void)self, (void)arg;
-    coact_sleep(COACT_FOREVER);
-    coact_sleep(COACT_FOREVER);
-}
-static void
 cancelled_waits(peer_self self, void *arg)
 {
     (void)arg;
@@ -369,7 +362,7 @@ cancelled_waits(peer_self self, void *arg)
         for (int kind = 0; kind < WAIT_KINDS; kind++) {
             struct waiter w = {.kind = (enum wait_kind)kind};
             ck_assert_int_eq(
-                coact_spawn_with(peer, &w.other, sleep_for_ever, NULL,
+                coact_spawn_with(peer, &w.other, sleep_until_killed, NULL,
                                  .mailbox_messages = 1,
                                  .overflow = COACT_BLOCK),
                 0);
@@ -587,7 +580,7 @@ START_TEST(s14_the_text_arrives_though_the_monitor_came_too_late_to_be_seen)
             peer_ref p = spawn_peer(fails_after_go, &gate);
             struct coact_reason reason = {0};
             peer_ref judge;
-            struct coact_stats before, now;
+            struct coact_runtime_stats before, now;
             coact_stats(runtime, &before);
             ck_assert_int_eq(coact_spawn(peer, &judge, idle_body, NULL), 0);
             do {

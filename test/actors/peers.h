@@ -97,7 +97,7 @@ __attribute__((unused)) static void
 stop_runtime(struct coact_runtime *runtime)
 {
     ck_assert_int_eq(coact_stop(runtime, IN_TIME), 0);
-    struct coact_stats stats;
+    struct coact_runtime_stats stats;
     coact_stats(runtime, &stats);
     ck_assert_uint_eq(stats.actors_alive, 0);
     ck_assert_uint_eq(stats.actors_spawned, stats.actors_ended);
@@ -135,6 +135,14 @@ idle_body(peer_self self, void *arg)
             return;
         }
     }
+}
+
+/* Sleeps, deaf to messages, until it is killed. */
+__attribute__((unused)) static void
+sleep_until_killed(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    coact_sleep(COACT_FOREVER);
 }
 
 /* Returns when it gets its first go. */

@@ -184,7 +184,7 @@ dawdle_run(toy_self self, void *arg)
     note("+%s", (const char *)arg);
     COACT_CHECK(coact_defer(toy_has_ended, arg) == 0);
     COACT_CHECK(coact_started() == 0);
-    COACT_RECEIVE_ONLY (self, COACT_FOREVER, coact_exit) {
+    COACT_RECEIVE_ONLY(self, COACT_FOREVER, coact_exit) {
     case COACT_ON_EXIT(e):
         (void)e;
         break;

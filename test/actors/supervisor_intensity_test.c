@@ -54,7 +54,7 @@ one_more(world_self self)
     SAW("+a +b +c -b +b -b +b -b -c -a");
     struct coact_monitor_id monitor;
     ck_assert_int_eq(coact_monitor(top.ref, &monitor), 0);
-    COACT_RECEIVE (self, coact_in_ms(1000)) {
+    COACT_RECEIVE(self, coact_in_ms(1000)) {
     case COACT_ON_DOWN(d):
         ck_assert_int_eq(d->reason.code, COACT_NOPROC);
         break;

@@ -25,7 +25,7 @@ mannered_run(toy_self self, void *arg)
     }
     bool is_over = false;
     while (!is_over) {
-        COACT_RECEIVE (self, COACT_FOREVER) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(blow, m):
             (void)m;
             break;

@@ -39,7 +39,7 @@ doll_run(doll_self self, void *arg)
     COACT_CHECK(coact_started() == 0);
     bool is_over = false;
     while (!is_over) {
-        COACT_RECEIVE (self, COACT_FOREVER) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(nudge, m): {
             if (m->code != 0) {
                 coact_fail(m->code, "nudged");
@@ -168,6 +168,46 @@ START_TEST(stopping_the_runtime_stops_its_trees)
 }
 END_TEST
 
+/* Never waits, so that nothing in this process can end it, until it is let. */
+static _Atomic bool may_end;
+static _Atomic bool is_spinning;
+
+static void
+spin_run(doll_self self, void *arg)
+{
+    (void)self;
+    (void)arg;
+    atomic_store_explicit(&is_spinning, true, memory_order_relaxed);
+    while (!atomic_load_explicit(&may_end, memory_order_relaxed)) {
+    }
+}
+
+START_TEST(a_child_that_never_waits_can_be_abandoned)
+{
+    struct coact_runtime *runtime = start_world();
+    static const struct coact_child children[] = {
+        DOLL("a"), COACT_CHILD(doll, "spin", spin_run, NULL, .abandon = true,
+                               .shutdown_ns = COACT_MS(20))};
+    coact_supervisor_ref top;
+    ck_assert_int_eq(
+        coact_supervise(
+            &(struct coact_supervisor){.children = children, .child_count = 2},
+            coact_in_ms(5000), &top, NULL),
+        0);
+    while (!atomic_load_explicit(&is_spinning, memory_order_relaxed)) {
+    }
+    doll_ref spinner;
+    ck_assert_int_eq(
+        coact_child_find(top, doll, "spin", &spinner, coact_in_ms(5000)), 0);
+    ck_assert_int_eq(coact_child_terminate(top, "spin", coact_in_ms(5000)), 0);
+    ck_assert(coact_is_alive(spinner.ref));
+    ck_assert_int_eq(coact_supervisor_stop(top, coact_in_ms(5000), NULL), 0);
+    atomic_store_explicit(&may_end, true, memory_order_relaxed);
+    ck_assert_int_eq(coact_join(spinner.ref, coact_in_ms(5000), NULL), 0);
+    end_world(runtime);
+}
+END_TEST
+
 START_TEST(a_thread_that_is_not_attached_is_told)
 {
     coact_supervisor_ref top;
@@ -182,4 +222,5 @@ SUITE_MAIN("supervisor_threads",
            a_tree_of_threads_has_all_children_after_many_kills,
            dynamic_children_come_and_go_from_outside,
            stopping_the_runtime_stops_its_trees,
+           a_child_that_never_waits_can_be_abandoned,
            a_thread_that_is_not_attached_is_told)

@@ -206,7 +206,7 @@ in_world_seeded(void (*fn)(world_self self), uint64_t seed)
         coact_pump(runtime, COACT_FOREVER);
     }
     coact_detach();
-    struct coact_stats stats;
+    struct coact_runtime_stats stats;
     coact_stats(runtime, &stats);
     ck_assert_int_eq(coact_stop(runtime, coact_in_ms(1000)), 0);
     ck_assert_int_eq(coact_free(runtime), 0);

@@ -1,0 +1,25 @@
+/*
+ * coact.h - all of coact.
+ *
+ * Where to begin reading: actor.h, then runtime.h and supervisor.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_COACT_H
+#define COACT_COACT_H
+
+#include <coact/actor.h>
+#include <coact/cluster.h>
+#include <coact/error.h>
+#include <coact/io.h>
+#include <coact/log.h>
+#include <coact/mailbox.h>
+#include <coact/main.h>
+#include <coact/message.h>
+#include <coact/reason.h>
+#include <coact/ref.h>
+#include <coact/runtime.h>
+#include <coact/supervisor.h>
+#include <coact/time.h>
+
+#endif
