@@ -225,7 +225,7 @@ coact__family_listens(struct coact__family *family)
 /* ---- Cells --------------------------------------------------------------- */
 
 struct coact__cell *
-coact__cell_new(struct coact__family *family)
+coact__cell_new(struct coact__family *family, coact_ref guardian)
 {
     struct coact__cell *cell = coact__alloc_zeroed(sizeof(*cell));
     if (cell == NULL) {
@@ -237,6 +237,7 @@ coact__cell_new(struct coact__family *family)
     }
     atomic_init(&cell->holds, 1);
     cell->family = family;
+    cell->guardian = guardian;
     pthread_mutex_lock(&family->lock);
     uint32_t number = ++family->cells_made;
     cell->next = family->cells;

@@ -76,7 +76,8 @@ const unsigned char *coact__family_key(struct coact__family *family);
 const char *coact__family_listens(struct coact__family *family);
 
 /* A cell with an address that no other has.  NULL: no memory. */
-struct coact__cell *coact__cell_new(struct coact__family *family);
+struct coact__cell *coact__cell_new(struct coact__family *family,
+                                    coact_ref guardian);
 void coact__cell_unhold(struct coact__cell *cell);
 
 /* The body can be reached: give it to who asks, and tell its siblings. */

@@ -383,11 +383,10 @@ guardian_body(coact__guardian_self self, void *arg)
 {
     struct order *order = arg;
     COACT_CHECK(coact_defer(end_process, order) == 0);
-    order->cell = coact__cell_new(order->family);
+    order->cell = coact__cell_new(order->family, self.ref);
     if (order->cell == NULL) {
         coact_fail(-ENOMEM, "no memory for its process");
     }
-    order->cell->guardian = self.ref;
     int rc = start_process(order);
     if (rc < 0) {
         coact_fail(rc, "its process could not be started: %s",

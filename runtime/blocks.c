@@ -34,44 +34,21 @@ coact__depot_init(struct coact__depot *depot)
     *depot = (struct coact__depot){0};
 }
 
-static void
-free_list(struct coact__block *block)
-{
-    while (block != NULL) {
-        struct coact__block *next = block->next;
-        coact__free(block);
-        block = next;
-    }
-}
-
 void
 coact__depot_fini(struct coact__depot *depot)
 {
-    for (int class = 0; class < COACT__BLOCK_CLASSES; class++) {
-        struct coact__block *bundle = depot->bundles[class];
-        while (bundle != NULL) {
-            struct coact__block *next = bundle->next_bundle;
-            free_list(bundle);
-            bundle = next;
-        }
-        depot->bundles[class] = NULL;
+    while (depot->chunks != NULL) {
+        struct coact__chunk_of_blocks *next = depot->chunks->next;
+        coact__free(depot->chunks);
+        depot->chunks = next;
     }
+    coact__depot_init(depot);
 }
 
 void
 coact__blocks_init(struct coact__blocks *blocks, struct coact__depot *depot)
 {
     *blocks = (struct coact__blocks){.depot = depot};
-}
-
-void
-coact__blocks_fini(struct coact__blocks *blocks)
-{
-    for (int class = 0; class < COACT__BLOCK_CLASSES; class++) {
-        free_list(blocks->of[class].first);
-        free_list(blocks->of[class].spare);
-    }
-    coact__blocks_init(blocks, blocks->depot);
 }
 
 static struct coact__block *
@@ -96,7 +73,31 @@ give_bundle(struct coact__depot *depot, uint8_t class,
     coact__spin_unlock(&depot->lock);
 }
 
-/* The list is empty: the spare, a bundle, or one new block. */
+/* A bundle of fresh blocks: one visit to malloc for all of them. */
+static struct coact__block *
+cut_bundle(struct coact__depot *depot, uint8_t class)
+{
+    size_t bytes = SMALLEST << class;
+    struct coact__chunk_of_blocks *chunk = coact__alloc_aligned(
+        SMALLEST, sizeof(*chunk) + COACT__BLOCK_BUNDLE * bytes);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    coact__spin_lock(&depot->lock);
+    chunk->next = depot->chunks;
+    depot->chunks = chunk;
+    coact__spin_unlock(&depot->lock);
+    char *at = (char *)(chunk + 1);
+    struct coact__block *bundle = NULL;
+    for (int i = COACT__BLOCK_BUNDLE - 1; i >= 0; i--) {
+        struct coact__block *block = (void *)(at + (size_t)i * bytes);
+        block->next = bundle;
+        bundle = block;
+    }
+    return bundle;
+}
+
+/* The list is empty: the spare, a bundle of the depot, or a new one. */
 static void *
 refill(struct coact__blocks *blocks, uint8_t class)
 {
@@ -106,10 +107,12 @@ refill(struct coact__blocks *blocks, uint8_t class)
         bundle = take_bundle(blocks->depot, class);
     }
     if (bundle == NULL) {
-        return coact__alloc_aligned(SMALLEST, SMALLEST << class);
+        bundle = cut_bundle(blocks->depot, class);
     }
-    blocks->of[class].first = bundle->next;
-    blocks->of[class].count = COACT__BLOCK_BUNDLE - 1;
+    if (bundle != NULL) {
+        blocks->of[class].first = bundle->next;
+        blocks->of[class].count = COACT__BLOCK_BUNDLE - 1;
+    }
     return bundle;
 }
 

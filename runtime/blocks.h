@@ -30,9 +30,15 @@ struct coact__block {
     struct coact__block *next_bundle; /* of the first of a bundle */
 };
 
+/* What malloc gave, to be cut into blocks: this, then the blocks. */
+struct coact__chunk_of_blocks {
+    _Alignas(64) struct coact__chunk_of_blocks *next;
+};
+
 struct coact__depot {
     struct coact__spin lock;
     struct coact__block *bundles[COACT__BLOCK_CLASSES];
+    struct coact__chunk_of_blocks *chunks; /* all, to be freed at the end */
 };
 
 /* A list and a full bundle behind it, so that a thread that allocates and frees
@@ -47,12 +53,10 @@ struct coact__blocks {
 };
 
 void coact__depot_init(struct coact__depot *depot);
-void coact__depot_fini(struct coact__depot *depot); /* frees what it holds */
+void coact__depot_fini(struct coact__depot *depot); /* frees all blocks */
 
 void coact__blocks_init(struct coact__blocks *blocks,
                         struct coact__depot *depot);
-void coact__blocks_fini(struct coact__blocks *blocks);
-
 /* At least that many bytes, aligned to 16 and, from the caches, to 64; NULL when
    there is no memory.  The size class is needed to free it, on any thread. */
 void *coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,

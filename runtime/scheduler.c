@@ -54,7 +54,6 @@ fini_worker(struct coact__worker *worker)
         coact__stacks_put(worker->scheduler->stacks[0],
                           &worker->stacks[--worker->stack_count]);
     }
-    coact__blocks_fini(&worker->blocks);
     coact__parked_fini(&worker->parked);
 }
 
@@ -213,7 +212,6 @@ coact__scheduler_stop(struct coact__scheduler *scheduler)
     coact__poller_fini(&scheduler->poller);
     coact__parking_fini(&scheduler->parking);
     coact__globalq_fini(&scheduler->global);
-    coact__blocks_fini(&scheduler->shared_blocks);
     coact__depot_fini(&scheduler->depot);
     pthread_mutex_destroy(&scheduler->shared_lock);
 }

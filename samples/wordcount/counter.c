@@ -31,6 +31,8 @@ struct bench {
     struct letters words; /* of the next tally */
     uint64_t times[TALLY_WORDS];
     size_t count;
+    struct finished end; /* of the lot */
+    bool has_failed;     /* a portion of it */
 };
 
 static void
@@ -39,6 +41,7 @@ bench_free(void *arg)
     struct bench *bench = arg;
     free(bench->buffer);
     free(bench->words.data);
+    coact_message_destroy(COACT_TYPE(finished), &bench->end);
     reader_free(&bench->reader);
     table_free(&bench->table);
     free(bench);
@@ -124,11 +127,11 @@ end_portion(struct bench *bench, bool is_range)
     }
 }
 
-/* Count a portion; true if there is something to tell. */
-static bool
-count_portion(struct bench *bench, const struct portion *portion, bool is_range,
-              uint64_t *bytes, struct trouble *trouble)
+/* Count a portion; what there is to tell of it goes on the list. */
+static void
+count_portion(struct bench *bench, const struct work *work, size_t index)
 {
+    const struct portion *portion = &work->portions.data[index];
     uint64_t done = 0;
     reader_reset(&bench->reader);
     int fd = open_file((const char *)portion->path.data);
@@ -136,21 +139,23 @@ count_portion(struct bench *bench, const struct portion *portion, bool is_range,
     if (fd >= 0) {
         close(fd);
     }
-    end_portion(bench, is_range);
-    *bytes += done;
-    trouble->error = -rc;
-    trouble->has_changed = done != portion->bytes;
-    return rc < 0 || trouble->has_changed;
+    end_portion(bench, work->is_range);
+    bench->end.bytes += done;
+    bench->has_failed = bench->has_failed || rc < 0;
+    if (rc < 0 || done != portion->bytes) {
+        bench->end.troubles.data[bench->end.troubles.count++] =
+            (struct trouble){.portion = (uint32_t)index,
+                             .error = -rc,
+                             .has_changed = done != portion->bytes};
+    }
 }
 
 /* ---- Telling ---- */
 
-/* The desk is gone, or has no more use for us: then so are we. */
 static void
 must(int rc)
 {
-    if (rc == -ECANCELED || rc == -EPIPE || rc == -ESRCH ||
-        rc == -EOWNERDEAD || rc == -ENOTCONN) {
+    if (rc == -ECANCELED) {
         coact_exit(COACT_SHUTDOWN);
     }
     if (rc < 0) {
@@ -210,49 +215,40 @@ send_words(struct bench *bench, const struct work *work)
 
 /* The end mark, with what belongs to the whole lot. */
 static void
-send_finished(struct bench *bench, const struct work *work,
-              struct finished *finished)
+send_finished(struct bench *bench, const struct work *work)
 {
-    finished->lot = work->lot;
-    finished->attempt = work->attempt;
+    const struct reader *reader = &bench->reader;
+    struct finished end = bench->end;
+    bench->end = (struct finished){0}; // it is the message's now
     if (work->is_range) {
-        const struct reader *reader = &bench->reader;
-        finished->is_unbroken = !reader->is_broken;
-        finished->leading = coact_text_copy_n(reader->leading.data,
-                                              reader->leading.length);
-        finished->trailing = coact_text_copy_n(reader->trailing.data,
-                                               reader->trailing.length);
+        end.leading = coact_text_copy_n(reader->leading.data,
+                                        reader->leading.length);
+        end.trailing = coact_text_copy_n(reader->trailing.data,
+                                         reader->trailing.length);
     }
-    must(coact_send_wait(bench->desk, COACT_FOREVER, finished,
-                         .lot = finished->lot, .attempt = finished->attempt,
-                         .bytes = finished->bytes,
-                         .leading = finished->leading,
-                         .trailing = finished->trailing,
-                         .is_unbroken = finished->is_unbroken,
-                         .troubles = {finished->troubles.data,
-                                      finished->troubles.count}));
+    must(coact_send_wait(
+        bench->desk, COACT_FOREVER, finished, .lot = work->lot,
+        .attempt = work->attempt, .bytes = end.bytes, .leading = end.leading,
+        .trailing = end.trailing,
+        // What is behind a hole is another word.
+        .is_unbroken = !reader->is_broken && !bench->has_failed,
+        .troubles = {end.troubles.data, end.troubles.count}));
 }
 
 static void
 do_work(struct bench *bench, const struct work *work)
 {
-    struct finished finished = {0};
     size_t count = work->portions.count;
-    finished.troubles.data =
-        coact_list_new(count, sizeof(*finished.troubles.data));
-    if (finished.troubles.data == NULL) {
-        coact_fail(-ENOMEM, "no room for troubles");
+    bench->has_failed = false;
+    bench->end.troubles.data = coact_list_new(count, sizeof(struct trouble));
+    if (bench->end.troubles.data == NULL) {
+        coact_fail(-ENOMEM, "no room for the lot");
     }
     for (size_t i = 0; i < count; i++) {
-        struct trouble *trouble =
-            &finished.troubles.data[finished.troubles.count];
-        trouble->portion = (uint32_t)i;
-        finished.troubles.count +=
-            count_portion(bench, &work->portions.data[i], work->is_range,
-                          &finished.bytes, trouble);
+        count_portion(bench, work, i);
     }
     send_words(bench, work);
-    send_finished(bench, work, &finished);
+    send_finished(bench, work);
 }
 
 void

@@ -103,6 +103,20 @@ enter_range(struct ledger *ledger, struct supply *supply, struct lot *lot,
 
 /* ---- Lots ---- */
 
+/* Once for a file, however many of its ranges it troubles. */
+static bool
+is_news(struct lot *lot, const struct trouble *trouble)
+{
+    struct large *large = lot->large;
+    if (large == NULL) {
+        return true;
+    }
+    bool is_first = !large->is_blamed;
+    large->is_blamed = true;
+    large->has_failed = large->has_failed || trouble->error != 0;
+    return is_first;
+}
+
 /* Returns how many files could not be read. */
 static uint64_t
 complain_of(struct lot *lot, const struct finished *finished,
@@ -111,16 +125,12 @@ complain_of(struct lot *lot, const struct finished *finished,
     uint64_t unread = 0;
     for (size_t i = 0; i < finished->troubles.count; i++) {
         const struct trouble *trouble = &finished->troubles.data[i];
-        if (trouble->portion >= lot->file_count) {
-            continue;
-        }
-        unread += trouble->error != 0;
-        if (lot->large == NULL || !lot->large->has_failed) {
-            complain(context, lot->files[trouble->portion].path,
-                     trouble->error);
-        }
-        if (lot->large != NULL) {
-            lot->large->has_failed = trouble->error != 0;
+        if (trouble->portion < lot->file_count) {
+            unread += trouble->error != 0;
+            if (is_news(lot, trouble)) {
+                complain(context, lot->files[trouble->portion].path,
+                         trouble->error);
+            }
         }
     }
     return unread;

@@ -17,7 +17,6 @@
 struct ledger {
     struct table table;
     uint64_t files, bytes, words;
-    uint64_t troubles; /* files and directories that were not read as they are */
 };
 
 /* Keep a tally with its lot; takes the words out of it.  0, -ENOMEM, or
@@ -25,7 +24,7 @@ struct ledger {
 int ledger_stage(struct lot *lot, struct tally *tally);
 
 /* Enter what is staged of a lot, and its edges, which it takes; the troubles
-   are complained about.  The lot is still the caller's.  0, -ENOMEM, or
+   are complained about: error 0 says that a file has changed.  The lot is still the caller's.  0, -ENOMEM, or
    -EBADMSG. */
 int ledger_enter(struct ledger *ledger, struct supply *supply, struct lot *lot,
                  struct finished *finished, walk_complain *complain,

@@ -35,7 +35,8 @@ struct large {
     struct large *next;
     struct edges *edges; /* of all ranges, in order */
     size_t ranges, done;
-    bool has_failed;
+    bool has_failed; /* some of it could not be read */
+    bool is_blamed;  /* somebody was told */
 };
 
 struct lot_file {

@@ -65,10 +65,10 @@ overflow(void)
 static void
 blow(int32_t how)
 {
-    volatile int *nowhere = NULL;
+    volatile uintptr_t nowhere = 64; // not NULL, which UBSan would catch
     switch (how) {
     case BY_SEGV:
-        *nowhere = 1;
+        *(volatile int *)nowhere = 1;
         break;
     case BY_KILL:
         kill(getpid(), SIGKILL);
@@ -204,7 +204,7 @@ static const struct coact_body bodies[] = {
 
 static const struct coact_program program = {
     .name = "isolated_test",
-    .options = {.workers = 2},
+    .options = {.workers = 2, .node = {.heartbeat_ns = COACT_SECONDS(1)}},
     .bodies = bodies,
     .body_count = COUNT(bodies),
 };
@@ -424,10 +424,10 @@ play_idle(int argc, char **argv)
 {
     (void)argc, (void)argv;
     static const struct coact_child child =
-        TOY("toy", .hang_ns = COACT_MS(100));
+        TOY("toy", .hang_ns = COACT_MS(500));
     coact_supervisor_ref top = supervise_one(&child);
     int32_t pid = pid_of(toy_of(top, "toy"));
-    OK(coact_sleep(coact_in_ms(500)));
+    OK(coact_sleep(coact_in_ms(1200)));
     ck_assert_int_eq(pid_of(toy_of(top, "toy")), pid);
     stop(top);
     return 0;

@@ -433,7 +433,9 @@ town_expect_down(boss_self self, coact_monitor_id id, int code)
         ck_assert_msg(d->reason.code == code, "DOWN says %s",
                       coact_reason_name(d->reason.code));
     } break;
-    case COACT_ON_EXIT(e): ck_abort_msg("an EXIT, not a DOWN");
+    case COACT_ON_EXIT(e): {
+        ck_abort_msg("an EXIT, not a DOWN");
+    } break;
     case COACT_ON_TIMEOUT: ck_abort_msg("no DOWN");
     }
 }
@@ -442,7 +444,9 @@ void
 town_expect_exit(boss_self self, coact_ref from, int code)
 {
     COACT_RECEIVE_ONLY (self, SOON, coact_down, coact_exit) {
-    case COACT_ON_DOWN(d): ck_abort_msg("a DOWN, not an EXIT");
+    case COACT_ON_DOWN(d): {
+        ck_abort_msg("a DOWN, not an EXIT");
+    } break;
     case COACT_ON_EXIT(e): {
         ck_assert(coact_ref_equal(e->from, from));
         ck_assert_msg(e->reason.code == code, "EXIT says %s",
@@ -457,16 +461,20 @@ town_expect_nothing(boss_self self, puppet_ref puppet)
 {
     (void)town_tell(self, puppet, (struct order){.what = TOWN_COUNT});
     COACT_RECEIVE_ONLY (self, COACT_NOW, coact_down, coact_exit) {
-    case COACT_ON_DOWN(d): ck_abort_msg("a DOWN that is one too many");
-    case COACT_ON_EXIT(e): ck_abort_msg("an EXIT that is one too many");
+    case COACT_ON_DOWN(d): {
+        ck_abort_msg("a DOWN that is one too many");
+    } break;
+    case COACT_ON_EXIT(e): {
+        ck_abort_msg("an EXIT that is one too many");
+    } break;
     case COACT_ON_TIMEOUT: break;
     }
 }
 
-struct coact_stats
+struct coact_runtime_stats
 town_stats(void)
 {
-    struct coact_stats stats;
+    struct coact_runtime_stats stats;
     coact_stats(town.runtime, &stats);
     return stats;
 }

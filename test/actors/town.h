@@ -145,7 +145,7 @@ void town_expect_down(boss_self self, coact_monitor_id id, int code);
 void town_expect_exit(boss_self self, coact_ref from, int code);
 /* News of these kinds do not wait: a round trip to the puppet brings none. */
 void town_expect_nothing(boss_self self, puppet_ref puppet);
-struct coact_stats town_stats(void);
+struct coact_runtime_stats town_stats(void);
 /* Let one more short time pass until is_true(context), at most 20 s. */
 void town_until(bool (*is_true)(void *context), void *context);
 int64_t town_median(int64_t *values, size_t count);

@@ -219,7 +219,7 @@ END_TEST
 /* Two actors link each other at the same time, then one ends. */
 struct pair {
     peer_ref other;
-    _Atomic uint32_t *exits;
+    _Atomic uint32_t *exits, *linked;
 };
 static void
 links_other(peer_self self, void *arg)
@@ -228,7 +228,8 @@ links_other(peer_self self, void *arg)
     coact_trap_exit(true);
     until_go_body(self, NULL);
     ck_assert_int_eq(coact_link(pair->other.ref), 0);
-    coact_yield();
+    coact_yield(); // the other's link arrives
+    atomic_fetch_add_explicit(pair->linked, 1, memory_order_relaxed);
     for (;;) {
         bool is_cancelled = false;
         COACT_RECEIVE(self, COACT_FOREVER) {
@@ -250,20 +251,18 @@ link_both_ways(peer_self self, void *arg)
 {
     (void)self, (void)arg;
     for (int i = 0; i < 500; i++) {
-        _Atomic uint32_t exits = 0;
-        struct pair pairs[2] = {{.exits = &exits}, {.exits = &exits}};
+        _Atomic uint32_t exits = 0, linked = 0;
+        struct pair pairs[2] = {{.exits = &exits, .linked = &linked},
+                                {.exits = &exits, .linked = &linked}};
         peer_ref a = spawn_peer(links_other, &pairs[0]);
         peer_ref b = spawn_peer(links_other, &pairs[1]);
         pairs[0].other = b;
         pairs[1].other = a;
         coact_send(a, go, 0);
         coact_send(b, go, 0);
-        struct coact_runtime_stats stats;
-        for (int wait = 0; wait < 6; wait++) {
+        while (atomic_load_explicit(&linked, memory_order_relaxed) < 2) {
             coact_yield();
         }
-        coact_stats(coact_runtime_here(), &stats);
-        coact_sleep(coact_in_ns(20000));
         coact_kill(a.ref);
         join_peer(a);
         while (atomic_load_explicit(&exits, memory_order_relaxed) == 0) {

@@ -1,0 +1,311 @@
+/*
+ * failures_sim_test.c - every allocation and system call fails once, and from
+ * some point on for ever.
+ *
+ * A scenario is run again and again while the nth point of failure fails, until
+ * a run has fewer than n.  Whatever fails: no crash, nothing leaks, a call that
+ * says it succeeded has, and the runtime stops.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/memory.h"
+#include "test/actors/peers.h"
+#include "test/support/sim.h"
+
+#define MOST_POINTS 5000
+
+static void
+no_failures(void)
+{
+    coact__fail_nth(0, false);
+}
+
+/* One run: a runtime in which `body` runs, with failures from its start on, or
+   from the first step of the body. */
+static void
+run_failing(unsigned long n, bool sticky, bool from_start,
+            void (*body)(peer_self self, void *arg))
+{
+    struct coact_runtime_options options = {.log = log_nothing};
+    struct coact_runtime *runtime = NULL;
+    coact__sim_seed(n + 1);
+    if (from_start) {
+        coact__fail_nth(n, sticky);
+    }
+    int rc = coact_start(&options, &runtime);
+    if (rc < 0) {
+        no_failures();
+        ck_assert_ptr_null(runtime);
+        return;
+    }
+    ck_assert_int_eq(coact_attach(runtime), 0);
+    peer_ref p;
+    if (!from_start) {
+        coact__fail_nth(n, sticky);
+    }
+    rc = coact_spawn(peer, &p, body, NULL);
+    if (rc == 0) {
+        struct coact_reason reason;
+        rc = coact_join(p.ref, IN_TIME, &reason);
+        ck_assert_msg(rc == 0 || rc == -ENOMEM || rc == -ECANCELED, "%d", rc);
+    } else {
+        ck_assert_msg(rc == -ENOMEM || rc == -EAGAIN, "%d", rc);
+    }
+    // Stopping must work while everything still fails.
+    ck_assert_int_eq(coact_stop(runtime, IN_TIME), 0);
+    no_failures();
+    coact__fail_nth(0, false);
+    struct coact_runtime_stats stats;
+    coact_stats(runtime, &stats);
+    ck_assert_uint_eq(stats.actors_alive, 0);
+    coact_detach();
+    ck_assert_int_eq(coact_free(runtime), 0);
+}
+
+static unsigned long
+points_of(void (*body)(peer_self self, void *arg), bool from_start)
+{
+    // A failure that never comes counts the points.
+    coact__sim_seed(1);
+    struct coact_runtime_options options = {.log = log_nothing};
+    struct coact_runtime *runtime = NULL;
+    if (from_start) {
+        coact__fail_nth(1000000, false);
+    }
+    ck_assert_int_eq(coact_start(&options, &runtime), 0);
+    ck_assert_int_eq(coact_attach(runtime), 0);
+    if (!from_start) {
+        coact__fail_nth(1000000, false);
+    }
+    peer_ref p = spawn_peer(body, NULL);
+    ck_assert_int_eq(coact_join(p.ref, IN_TIME, NULL), 0);
+    ck_assert_int_eq(coact_stop(runtime, IN_TIME), 0);
+    unsigned long points = coact__fail_count();
+    no_failures();
+    coact_detach();
+    ck_assert_int_eq(coact_free(runtime), 0);
+    return points;
+}
+
+static void
+sweep(void (*body)(peer_self self, void *arg), bool from_start)
+{
+    unsigned long points = points_of(body, from_start);
+    ck_assert_uint_gt(points, 3);
+    ck_assert_uint_lt(points, MOST_POINTS);
+    for (unsigned long n = 1; n <= points + 2; n++) {
+        suite_seed(n);
+        run_failing(n, false, from_start, body);
+        run_failing(n, true, from_start, body);
+    }
+}
+
+/* ---- Scenarios ----------------------------------------------------------- */
+
+static void
+nothing(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+}
+START_TEST(a_runtime_whose_start_fails_anywhere_leaves_nothing)
+{
+    sweep(nothing, true);
+}
+END_TEST
+
+static void
+count_one(void *arg)
+{
+    *(uint32_t *)arg += 1;
+}
+
+/* Spawn with everything; what it says it has done must have happened. */
+static void
+spawns(peer_self self, void *arg)
+{
+    (void)arg;
+    coact_trap_exit(true);
+    for (int i = 0; i < 3; i++) {
+        uint32_t destroyed = 0;
+        peer_ref p;
+        coact_monitor_id monitor;
+        int rc = coact_spawn_with(peer, &p, until_go_body, &destroyed,
+                                  .name = "somebody", .label = "a label",
+                                  .link = true, .monitor = &monitor,
+                                  .mailbox_messages = 5, .stack_bytes = 100000,
+                                  .destroy_arg = count_one);
+        if (rc < 0) {
+            ck_assert_int_eq(rc, -ENOMEM);
+            ck_assert_uint_eq(destroyed, 1);
+            peer_ref found;
+            ck_assert_int_eq(coact_whereis(peer, "somebody", &found), -ENOENT);
+            continue;
+        }
+        if (coact_send(p, go, 0) < 0) {
+            coact_kill(p.ref);
+        }
+        struct coact_down down = expect_down(self);
+        ck_assert(coact_ref_equal(down.who, p.ref));
+        struct coact_exit_news news = expect_exit(self);
+        ck_assert(coact_ref_equal(news.from, p.ref));
+        ck_assert_uint_eq(destroyed, 1);
+    }
+    ck_assert_uint_eq(coact_pending(), 0);
+}
+START_TEST(a_spawn_fails_whole_or_not_at_all)
+{
+    sweep(spawns, false);
+}
+END_TEST
+
+static void
+ties(peer_self self, void *arg)
+{
+    (void)arg;
+    coact_trap_exit(true);
+    peer_ref p;
+    if (coact_spawn(peer, &p, idle_body, NULL) < 0) {
+        return;
+    }
+    coact_monitor_id monitor;
+    int watched = coact_monitor(p.ref, &monitor);
+    int linked = coact_link(p.ref);
+    ck_assert(watched == 0 || watched == -ENOMEM);
+    ck_assert(linked == 0 || linked == -ENOMEM);
+    if (coact_signal_exit(p.ref, -EIO, "end") < 0) {
+        coact_kill(p.ref);
+    }
+    if (watched == 0) {
+        ck_assert(coact_ref_equal(expect_down(self).who, p.ref));
+    }
+    if (linked == 0) {
+        ck_assert(coact_ref_equal(expect_exit(self).from, p.ref));
+    }
+    // And with one that is gone.
+    if (coact_monitor(p.ref, &monitor) == 0) {
+        expect_down(self);
+    }
+    if (coact_link(p.ref) == 0) {
+        expect_exit(self);
+    }
+}
+START_TEST(a_link_or_monitor_that_was_made_says_its_news_whatever_fails_later)
+{
+    sweep(ties, false);
+}
+END_TEST
+
+static void
+talks(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    peer_ref oracle;
+    if (coact_spawn(peer, &oracle, oracle_body, NULL) < 0) {
+        return;
+    }
+    for (uint64_t i = 0; i < 4; i++) {
+        struct answer a = {0};
+        int rc = coact_ask(oracle, question, &a, IN_TIME, .n = i);
+        ck_assert_msg(rc == 0 ? a.n == i + 1
+                              : rc == -ENOMEM || rc == -EPIPE ||
+                                    rc == -EOWNERDEAD || rc == -ESRCH,
+                      "%d", rc);
+        _Atomic uint32_t destroyed = 0;
+        rc = coact_send(oracle, parcel, .destroyed = &destroyed);
+        ck_assert(rc == 0 || destroyed == 1);
+        (void)coact_send(oracle, note, .text = coact_text_copy("a text"));
+        struct letter_of letter = {.text = {NULL, 0}};
+        rc = coact_ask(oracle, note, &letter, coact_in_ms(1),
+                       .text = coact_text_copy("another"));
+        ck_assert_int_lt(rc, 0);
+        coact_yield();
+        while (destroyed == 0) {
+            coact_yield();
+        }
+    }
+    coact_kill(oracle.ref);
+}
+START_TEST(an_ask_or_send_that_fails_destroys_what_it_was_given)
+{
+    sweep(talks, false);
+}
+END_TEST
+
+static uint32_t cleaned;
+static void
+clean(void *arg)
+{
+    (void)arg;
+    cleaned++;
+}
+static void
+keeps_house(peer_self self, void *arg)
+{
+    (void)arg;
+    uint32_t deferred = 0;
+    cleaned = 0;
+    for (int i = 0; i < 3; i++) {
+        deferred += coact_defer(clean, NULL) == 0;
+        char *memory = coact_arena(i % 2 == 0 ? 100 : 10000);
+        if (memory != NULL) {
+            memset(memory, 1, 100);
+        }
+        coact_timer_id timer;
+        if (coact_timer_start(&timer, coact_in_ms(1), 0, NULL) == 0) {
+            bool ticked = false;
+            COACT_RECEIVE(self, IN_TIME) {
+            case COACT_ON_TICK(t):
+                ticked = t->timer.id == timer.id;
+                break;
+            }
+            ck_assert(ticked);
+        }
+        (void)coact_set_label("another label");
+        peer_ref found;
+        int rc = coact_register("a name");
+        ck_assert_int_eq(coact_whereis(peer, "a name", &found),
+                         rc == 0 ? 0 : -ENOENT);
+        ck_assert_int_eq(coact_unregister("a name"), rc == 0 ? 0 : -ENOENT);
+        if (coact_sleep(coact_in_ms(1)) < 0) {
+            return; // stopped: the conductor could not be joined
+        }
+    }
+    while (coact_undefer() == 0) {
+        deferred--;
+    }
+    ck_assert_uint_eq(deferred, 0);
+    ck_assert(cleaned <= 3);
+}
+START_TEST(timers_names_arenas_and_clean_ups_fail_alone)
+{
+    sweep(keeps_house, false);
+}
+END_TEST
+
+static void
+full_house(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    // Stopped while many are in the middle of everything.
+    for (int i = 0; i < 5; i++) {
+        peer_ref p;
+        coact_monitor_id monitor;
+        (void)!coact_spawn_with(peer, &p, i % 2 == 0 ? idle_body : oracle_body,
+                                NULL, .link = i % 3 == 0, .monitor = &monitor,
+                                .trap_exit = i % 2 == 0);
+    }
+    coact_yield();
+}
+START_TEST(a_runtime_stops_though_everything_fails)
+{
+    sweep(full_house, true);
+}
+END_TEST
+
+SUITE_MAIN("failures_sim",
+           a_runtime_whose_start_fails_anywhere_leaves_nothing,
+           a_spawn_fails_whole_or_not_at_all,
+           a_link_or_monitor_that_was_made_says_its_news_whatever_fails_later,
+           an_ask_or_send_that_fails_destroys_what_it_was_given,
+           timers_names_arenas_and_clean_ups_fail_alone,
+           a_runtime_stops_though_everything_fails)
