@@ -49,6 +49,13 @@ word_of(uint64_t number, enum coact__call_state state)
     return number * COACT__CALL_STATES + state;
 }
 
+/* Which node is to answer which call; 0: it is ours. */
+static uint64_t
+peer_of(uint64_t number, uint32_t node)
+{
+    return number << 32 | node;
+}
+
 /* ---- Answering ---- */
 
 bool
@@ -118,73 +125,78 @@ coact__call_leaves(struct coact_runtime *runtime,
         coact__is_local(runtime, request->caller)
             ? coact__slot_of(runtime, request->caller)
             : NULL;
-    if (caller != NULL && !coact__call_is_over(runtime, request)) {
-        // Release pairs with the acquire in coact__calls_lost; a session ends
-        // after all sends that it took, so the loss finds this.
-        atomic_store_explicit(&caller->call.peer,
-                              (uint64_t)to.node << 32 | to.incarnation,
-                              memory_order_release);
+    if (caller == NULL) {
+        return;
+    }
+    // Whoever handed the request on may be late: a call that came after it is
+    // not to be touched.  Release pairs with the acquire in lose_call; a
+    // session ends after all sends that it took, so the loss finds this.
+    uint64_t peer =
+        atomic_load_explicit(&caller->call.peer, memory_order_relaxed);
+    while ((uint32_t)(peer >> 32) == (uint32_t)request->call &&
+           !atomic_compare_exchange_weak_explicit(
+               &caller->call.peer, &peer, peer_of(request->call, to.node),
+               memory_order_release, memory_order_relaxed)) {
     }
 }
 
+/* The node is enough: a call to its next incarnation cannot leave before we are
+   through with this one. */
 static void
 lose_call(struct coact_runtime *runtime, struct coact__actor *actor,
-          uint64_t peer)
+          uint32_t node)
 {
     struct coact__call *call = &actor->call;
-    if (atomic_load_explicit(&call->peer, memory_order_acquire) != peer) {
-        return;
-    }
+    uint64_t peer = atomic_load_explicit(&call->peer, memory_order_acquire);
     uint64_t word = atomic_load_explicit(&call->word, memory_order_acquire);
     const struct coact__request request = {
         .caller = {runtime->node, runtime->incarnation, actor->slot, 0},
         .call = number_of(word)};
-    if (word % COACT__CALL_STATES == COACT__CALL_WAITING) {
+    if (peer == peer_of(request.call, node) &&
+        word % COACT__CALL_STATES == COACT__CALL_WAITING) {
         answer_local(runtime, &request, NULL, -ENOTCONN,
                      &(const struct coact_reason){.code = COACT_NOCONNECTION});
     }
 }
 
 void
-coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
-                  uint32_t incarnation)
+coact__calls_lost(struct coact_runtime *runtime, uint32_t node)
 {
     pthread_mutex_lock(&runtime->lock);
     uint32_t slots = runtime->slots;
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
-        lose_call(runtime,
-                  coact__slot_of(runtime, (coact_ref){.slot = i}),
-                  (uint64_t)node << 32 | incarnation);
+        lose_call(runtime, coact__slot_of(runtime, (coact_ref){.slot = i}),
+                  node);
     }
 }
 
-bool
+int
 coact__call_answer(struct coact_runtime *runtime,
                    struct coact__request *request,
                    struct coact__envelope *reply, int rc,
                    const struct coact_reason *reason)
 {
     if (request->call == 0) {
-        return false; // it has been answered
+        return -EALREADY;
     }
-    bool was_awaited =
-        coact__is_local(runtime, request->caller)
-            ? answer_local(runtime, request, reply, rc, reason)
-            : coact__node_answer(runtime, request,
-                                 reply != NULL ? reply->type : NULL,
-                                 reply != NULL ? coact__payload_of(reply)
-                                               : NULL,
-                                 rc, reason) == 0;
+    bool is_here = coact__is_local(runtime, request->caller);
+    int answered =
+        !is_here ? coact__node_answer(runtime, request,
+                                      reply != NULL ? reply->type : NULL,
+                                      reply != NULL ? coact__payload_of(reply)
+                                                    : NULL,
+                                      rc, reason)
+        : answer_local(runtime, request, reply, rc, reason) ? 0
+                                                            : -ESRCH;
     request->call = 0;
-    bool is_taken = was_awaited && coact__is_local(runtime, request->caller);
-    if (reply != NULL && !is_taken) {
-        coact__envelope_drop(runtime, reply, 0, NULL);
-    }
-    if (reply != NULL && !was_awaited) {
+    if (reply != NULL && answered == -ESRCH) {
         COACT__COUNT_ONE(runtime, replies_late);
     }
-    return was_awaited;
+    if (reply != NULL && (!is_here || answered < 0)) {
+        coact__envelope_drop(runtime, reply, 0, NULL);
+    }
+    return answered;
 }
 
 static int
@@ -234,9 +246,7 @@ coact__reply(void *message, void *payload, size_t bytes)
     reply->from = coact__ref_of(actor);
     memcpy(coact__payload_of(reply), payload, type->size);
     return coact__call_answer(actor->runtime, coact__request_of(request), reply,
-                              0, NULL)
-               ? 0
-               : -ESRCH;
+                              0, NULL);
 }
 
 /* ---- Asking ---- */
@@ -352,7 +362,8 @@ ask_inside(struct coact__actor *actor, coact_ref to, struct coact_type *type,
     extra->last_reason = (struct coact_reason){0};
     actor->call.reason = &extra->last_reason;
     actor->call.reply_type = type->reply;
-    atomic_store_explicit(&actor->call.peer, 0, memory_order_relaxed);
+    atomic_store_explicit(&actor->call.peer, peer_of(call, 0),
+                          memory_order_relaxed);
     atomic_store_explicit(&actor->call.word, word_of(call, COACT__CALL_WAITING),
                           memory_order_release);
     // A send that fails has answered the request with its failure.
@@ -375,8 +386,10 @@ static void
 ask_job_run(void *arg)
 {
     struct ask_job *job = arg;
+    void *payload = job->payload;
+    job->payload = NULL;
     job->rc = ask_inside(coact__actor_here(), job->to, job->type, job->number,
-                         job->payload, job->out, job->deadline_ns);
+                         payload, job->out, job->deadline_ns);
 }
 
 int
@@ -388,16 +401,17 @@ coact__ask(coact_ref to, struct coact_type *type, uint32_t number,
         return ask_inside(actor, to, type, number, payload, reply, deadline_ns);
     }
     struct coact_runtime *runtime = coact__runtime_here();
-    struct ask_job job = {to, type, number, payload, reply, deadline_ns, 0};
+    // What stands here if the actor ends before it begins.
+    struct ask_job job = {to,    type,        number,    payload,
+                          reply, deadline_ns, -ECANCELED};
     int rc = runtime != NULL
                  ? coact__run_inside(runtime, ask_job_run, &job)
                  : coact__misuse(NULL, -EPERM, "coact_ask",
                                  "the thread is neither an actor nor attached");
-    if (rc < 0) {
+    if (job.payload != NULL) {
         coact__type_destroy(type, payload);
-        return rc;
     }
-    return job.rc;
+    return rc < 0 ? rc : job.rc;
 }
 
 struct coact_reason

@@ -28,6 +28,7 @@ struct coact__bond_side {
 struct coact__bond {
     // A hold for each list it is on and each item of it that is under way.
     _Atomic uint32_t holds;
+    uint64_t id; /* among those that its maker's node has made */
     struct coact__item introduction; /* from side 0 to side 1 */
     struct coact__bond_side side[2];
 };
@@ -55,7 +56,8 @@ void coact__bond_farewell(struct coact_runtime *runtime,
 
 /* For one on another node who has linked himself to one of ours: a bond with
    holds for its tie and for the introduction.  NULL without memory. */
-struct coact__bond *coact__bond_from(coact_ref there, coact_ref here);
+struct coact__bond *coact__bond_from(coact_ref there, coact_ref here,
+                                     uint64_t id);
 void coact__bond_introduce(struct coact_runtime *runtime,
                            struct coact__bond *bond);
 

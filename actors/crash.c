@@ -156,8 +156,8 @@ say_actor(int sig, const siginfo_t *info)
     put(&line, " (");
     put_number(&line, actor->slot, 10);
     put(&line, ".");
-    put_number(&line, atomic_load_explicit(&actor->generation,
-                                           memory_order_relaxed),
+    put_number(&line,
+               atomic_load_explicit(&actor->generation, memory_order_relaxed),
                10);
     put(&line, ", mailbox ");
     put(&line, coact__mailbox_of(actor)->name);
@@ -209,9 +209,9 @@ coact_install_crash_report(struct coact_runtime *runtime, const char *name)
     // The main thread's lasts as long as the process, so it is not taken back.
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
-    struct sigaction action = {
-        .sa_sigaction = report,
-        .sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_sigaction = report,
+                               .sa_flags =
+                                   SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]);
          i++) {

@@ -95,8 +95,7 @@ make_folder(struct coact__family *family)
 static void
 remove_folder(struct coact__family *family)
 {
-    DIR *folder =
-        family->folder[0] != '\0' ? opendir(family->folder) : NULL;
+    DIR *folder = family->folder[0] != '\0' ? opendir(family->folder) : NULL;
     if (folder != NULL) {
         const struct dirent *entry;
         while ((entry = readdir(folder)) != NULL) {

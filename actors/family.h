@@ -34,7 +34,7 @@ struct coact__cell {
     pthread_mutex_t lock;
     _Atomic unsigned holds;
     coact_ref guardian;
-    struct coact__process *process;     /* the guardian's */
+    struct coact__process *process;      /* the guardian's */
     char address[COACT__INMATE_ADDRESS]; /* where it listens */
     uint32_t published_node; /* under the family's lock; 0: not yet */
     coact_ref published;     /* the same */
@@ -67,8 +67,7 @@ void coact__family_abandon(struct coact_runtime *runtime);
 
 const struct coact_program *
 coact__family_program(const struct coact__family *family);
-struct coact_runtime *
-coact__family_runtime(const struct coact__family *family);
+struct coact_runtime *coact__family_runtime(const struct coact__family *family);
 struct coact__spawner *coact__family_spawner(struct coact__family *family);
 
 /* The key and our own address, once it is open. */

@@ -4,14 +4,19 @@
  * What a foreign thread may do without waiting it does itself.  To wait for a
  * reply or for an end it lets an actor do so, made for that one call, and waits
  * for that actor.  On a runtime that the host drives, the waiting thread drives
- * it meanwhile.
+ * it meanwhile, in turns with the host's; since either may run that last actor,
+ * its end rings a bell of the waiting thread's own.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
 #include "runtime/here.h"
+#include "runtime/memory.h"
+#include "runtime/oracle.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 int
 coact_attach(struct coact_runtime *runtime)
@@ -45,6 +50,7 @@ struct job {
     pthread_cond_t ended;
     bool has_begun;
     bool has_ended; /* under lock */
+    int bell;       /* an eventfd; -1: nobody polls */
 };
 
 static void
@@ -54,6 +60,11 @@ end(void *arg)
     pthread_mutex_lock(&job->lock);
     job->has_ended = true;
     // Under the lock: the waiter may free the job as soon as it is released.
+    if (job->bell >= 0) {
+        uint64_t one = 1;
+        ssize_t put = write(job->bell, &one, sizeof(one)); // the first: fits
+        (void)put;
+    }
     pthread_cond_signal(&job->ended);
     pthread_mutex_unlock(&job->lock);
 }
@@ -80,8 +91,10 @@ static void
 drive_until_ended(struct coact_runtime *runtime, struct job *job)
 {
     while (!has_ended(job)) {
-        coact__drive(runtime, COACT_FOREVER);
+        coact__drive(runtime, job->bell, COACT_FOREVER);
     }
+    // The host's loop may sleep by a deadline that we have made obsolete.
+    coact__poller_kick(&runtime->scheduler.poller);
 }
 
 static void
@@ -98,6 +111,18 @@ wait_until_ended(struct coact_runtime *runtime, struct job *job)
     pthread_mutex_unlock(&job->lock);
 }
 
+static int
+make_bell(const struct coact_runtime *runtime, int *bell)
+{
+    *bell = -1;
+    if (!runtime->options.host_driven || coact__oracle_is_simulated()) {
+        return 0;
+    }
+    // Whatever the kernel lacks, to the caller it is memory for one call.
+    *bell = coact__fails() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return *bell < 0 ? -ENOMEM : 0;
+}
+
 int
 coact__run_inside(struct coact_runtime *runtime, void (*fn)(void *arg),
                   void *arg)
@@ -108,6 +133,9 @@ coact__run_inside(struct coact_runtime *runtime, void (*fn)(void *arg),
         return rc;
     }
     rc = -pthread_cond_init(&job.ended, NULL);
+    if (rc == 0 && (rc = make_bell(runtime, &job.bell)) < 0) {
+        pthread_cond_destroy(&job.ended);
+    }
     if (rc == 0) {
         coact_foreign_ref ref;
         // The clean-up runs however the actor ends, also before its body ran.
@@ -119,6 +147,9 @@ coact__run_inside(struct coact_runtime *runtime, void (*fn)(void *arg),
             wait_until_ended(runtime, &job);
             // Killed before it ran: fn has done nothing.
             rc = job.has_begun ? 0 : -ECANCELED;
+        }
+        if (job.bell >= 0) {
+            close(job.bell);
         }
         pthread_cond_destroy(&job.ended);
     }

@@ -16,13 +16,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "actors/family.h"
-#include "actors/isolated.h"
+#include "actors/guardian.h"
+
 #include "actors/node.h"
-#include "mailbox/codec.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 #include "runtime/transport/crypto.h"
+
+#include <coact/supervisor.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -33,22 +34,10 @@ COACT_SIGNAL(coact__process_spoke);
 COACT_SIGNAL(coact__process_ended);
 COACT_MAILBOX(coact__guardian, coact__process_spoke, coact__process_ended);
 
-/* What a guardian is started with, and then needs. */
-struct order {
-    struct coact__family *family;
-    struct coact__cell *cell; /* NULL before it runs */
-    int64_t hang_ns;
-    bool is_known;   /* its node has been added */
-    bool has_started;
-    bool is_hung;
-    uint8_t *bytes; /* the sentence, without the cell's address */
-    size_t len;
-};
-
-static void
-order_free(void *arg)
+void
+coact__order_free(void *arg)
 {
-    struct order *order = arg;
+    struct coact__order *order = arg;
     coact__crypto_wipe(order->bytes, order->len); // the key is in it
     coact__free(order->bytes);
     coact__free(order);
@@ -177,7 +166,7 @@ wait_for_reaping(struct coact__cell *cell)
 static void
 end_process(void *arg)
 {
-    struct order *order = arg;
+    struct coact__order *order = arg;
     struct coact__cell *cell = order->cell;
     if (cell == NULL) {
         return;
@@ -203,7 +192,7 @@ signal_name(int sig)
 }
 
 static struct coact_reason
-reason_of(const struct order *order, const struct coact__cell *cell)
+reason_of(const struct coact__order *order, const struct coact__cell *cell)
 {
     const struct coact__process_end *end = &cell->end;
     struct coact_reason reason = {.code = COACT_PROCESS_EXIT};
@@ -237,7 +226,7 @@ reason_of(const struct order *order, const struct coact__cell *cell)
 
 /* The sentence was made by the supervisor; where the child listens is ours. */
 static int
-start_process(struct order *order)
+start_process(struct coact__order *order)
 {
     struct coact__cell *cell = order->cell;
     struct coact__sentence sentence;
@@ -255,9 +244,9 @@ start_process(struct order *order)
     coact__sentence_put(&sentence, bootstrap);
     // For the spawner, until on_ended.  Relaxed: we hold one already.
     atomic_fetch_add_explicit(&cell->holds, 1, memory_order_relaxed);
-    int rc = coact__process_start(coact__family_spawner(order->family),
-                                  bootstrap, bytes, &events, cell,
-                                  &cell->process);
+    int rc =
+        coact__process_start(coact__family_spawner(order->family), bootstrap,
+                             bytes, &events, cell, &cell->process);
     if (rc < 0) {
         coact__cell_unhold(cell);
     }
@@ -268,13 +257,13 @@ start_process(struct order *order)
 
 /* Until the first message can go to it. */
 static int
-await_link(struct order *order, uint32_t node)
+await_link(struct coact__order *order, uint32_t node)
 {
     struct coact_runtime *runtime = coact__family_runtime(order->family);
     for (;;) {
         uint32_t incarnation;
-        int rc = coact__node_await(runtime, node, coact_in_ms(50),
-                                   &incarnation);
+        int rc =
+            coact__node_await(runtime, node, coact_in_ms(50), &incarnation);
         if (rc != -ETIMEDOUT || has_ended(order->cell)) {
             return rc;
         }
@@ -282,7 +271,7 @@ await_link(struct order *order, uint32_t node)
 }
 
 static void
-has_started(struct order *order, uint32_t node, coact_ref body)
+has_started(struct coact__order *order, uint32_t node, coact_ref body)
 {
     order->has_started = true;
     int rc = await_link(order, node);
@@ -296,7 +285,7 @@ has_started(struct order *order, uint32_t node, coact_ref body)
 }
 
 static void
-look(struct order *order)
+look(struct coact__order *order)
 {
     struct coact__cell *cell = order->cell;
     pthread_mutex_lock(&cell->lock);
@@ -317,7 +306,7 @@ look(struct order *order)
 }
 
 static int64_t
-hangs_at_ns(struct order *order)
+hangs_at_ns(struct coact__order *order)
 {
     if (order->hang_ns == 0 || !order->has_started || order->is_hung) {
         return COACT_FOREVER;
@@ -331,7 +320,7 @@ hangs_at_ns(struct order *order)
 }
 
 static void
-check_hang(struct order *order)
+check_hang(struct coact__order *order)
 {
     if (coact__oracle_now_ns() >= hangs_at_ns(order)) {
         order->is_hung = true;
@@ -341,7 +330,7 @@ check_hang(struct order *order)
 
 /* Whoever wants us to end wants the body to. */
 static void
-forward_exit(struct order *order, const struct coact_exit_news *news)
+forward_exit(struct coact__order *order, const struct coact_exit_news *news)
 {
     struct coact__packet packet = {.kind = COACT__PACKET_STOP,
                                    .reason = news->reason};
@@ -353,11 +342,10 @@ forward_exit(struct order *order, const struct coact_exit_news *news)
 }
 
 static bool
-guard(coact__guardian_self self, struct order *order)
+guard(coact__guardian_self self, struct coact__order *order)
 {
     while (!has_ended(order->cell)) {
-        COACT_RECEIVE(self, hangs_at_ns(order))
-        {
+        COACT_RECEIVE(self, hangs_at_ns(order)) {
         case COACT_ON(coact__process_spoke, m): {
             (void)m;
             look(order);
@@ -381,7 +369,7 @@ guard(coact__guardian_self self, struct order *order)
 static void
 guardian_body(coact__guardian_self self, void *arg)
 {
-    struct order *order = arg;
+    struct coact__order *order = arg;
     COACT_CHECK(coact_defer(end_process, order) == 0);
     order->cell = coact__cell_new(order->family, self.ref);
     if (order->cell == NULL) {
@@ -402,177 +390,13 @@ guardian_body(coact__guardian_self self, void *arg)
     coact_fail(reason.code, "%s", reason.text);
 }
 
-/* ---- Spawning ------------------------------------------------------------ */
-
-static const struct coact_body *
-find_body(const struct coact_program *program, const struct coact_child *spec)
-{
-    for (size_t i = 0; i < program->body_count; i++) {
-        if (program->bodies[i].body == spec->body &&
-            coact__mailbox_equal(program->bodies[i].mailbox, spec->mailbox)) {
-            return &program->bodies[i];
-        }
-    }
-    return NULL;
-}
-
-static int
-check(const struct coact_runtime *runtime, const struct coact_child *spec,
-      const struct coact_body **out)
-{
-    struct coact_runtime *logs = coact__runtime_here();
-    const char *id = spec->id != NULL ? spec->id : "(no id)";
-    if (runtime->family == NULL) {
-        coact__log(logs, COACT_LOG_ERROR,
-                   "child %s: a child can be isolated only in a program that "
-                   "is run by coact_main",
-                   id);
-        return -ENOTSUP;
-    }
-    *out = find_body(coact__family_program(runtime->family), spec);
-    if (*out == NULL) {
-        coact__log(logs, COACT_LOG_ERROR,
-                   "child %s: its body is not in the program's table", id);
-        return -ENOENT;
-    }
-    bool takes = (*out)->arg_type != NULL;
-    if (spec->arg != NULL &&
-        (!takes ||
-         coact_type_id((*out)->arg_type) != coact_type_id(spec->arg_type))) {
-        coact__log(logs, COACT_LOG_ERROR,
-                   "child %s: its argument is a %s, and the program's table "
-                   "says %s",
-                   id, spec->arg_type->name,
-                   takes ? (*out)->arg_type->name : "that it takes none");
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int64_t
-grace_ns(const struct coact_child *spec)
-{
-    return spec->shutdown_ns == COACT_BRUTAL_KILL ? 0 : spec->shutdown_ns;
-}
-
-static void
-put_spec(struct coact__sentence *sentence, const struct coact_child *spec,
-         const struct coact_body *body)
-{
-    const struct coact_options *options = &spec->options;
-    sentence->body = body->name;
-    sentence->mailbox = body->mailbox->name;
-    sentence->start_ns = spec->start_ns;
-    sentence->grace_ns = grace_ns(spec);
-    sentence->hang_ns = spec->hang_ns;
-    sentence->label = options->label;
-    sentence->name = options->name;
-    sentence->stack_bytes = options->stack_bytes;
-    sentence->mailbox_messages = options->mailbox_messages;
-    sentence->overflow = (uint32_t)options->overflow;
-    sentence->trap_exit = options->trap_exit;
-    sentence->wait_init = spec->wait_init;
-}
-
-static void
-put_runtime(struct coact__sentence *sentence,
-            const struct coact_runtime *runtime)
-{
-    const struct coact_runtime_options *options = &runtime->options;
-    const struct coact_program *program =
-        coact__family_program(runtime->family);
-    sentence->version = COACT__INMATE_VERSION;
-    sentence->parent_node = runtime->node;
-    sentence->parent_listens = coact__family_listens(runtime->family);
-    sentence->listens = "";
-    memcpy(sentence->key, coact__family_key(runtime->family),
-           sizeof(sentence->key));
-    sentence->heartbeat_ns = options->node.heartbeat_ns;
-    sentence->program = program->name;
-    sentence->workers = options->workers;
-    sentence->runtime_stack_bytes = options->stack_bytes;
-    sentence->log_level = (uint32_t)options->log_level;
-    sentence->abort_on_misuse = options->abort_on_misuse;
-    sentence->unguarded_stacks = options->unguarded_stacks;
-    sentence->without_crash_report = program->without_crash_report;
-}
-
-static int
-put_argument(struct coact__sentence *sentence, const struct coact_child *spec,
-             uint8_t **out)
-{
-    if (spec->arg == NULL) {
-        return 0;
-    }
-    size_t room = coact__codec_size(spec->arg_type, spec->arg) + 1;
-    uint8_t *bytes = coact__alloc(room);
-    if (bytes == NULL) {
-        return -ENOMEM;
-    }
-    ptrdiff_t len =
-        coact__codec_encode(spec->arg_type, spec->arg, bytes, room);
-    if (len < 0) {
-        coact__free(bytes);
-        return (int)len;
-    }
-    sentence->has_arg = true;
-    sentence->arg_type = coact_type_id(spec->arg_type);
-    sentence->arg = bytes;
-    sentence->arg_bytes = (size_t)len;
-    *out = bytes;
-    return 0;
-}
-
-static int
-order_new(struct coact_runtime *runtime, const struct coact_child *spec,
-          const struct coact_body *body, struct order **out)
-{
-    struct coact__sentence sentence = {0};
-    uint8_t *argument = NULL;
-    put_spec(&sentence, spec, body);
-    put_runtime(&sentence, runtime);
-    int rc = put_argument(&sentence, spec, &argument);
-    if (rc < 0) {
-        return rc;
-    }
-    struct order *order = coact__alloc_zeroed(sizeof(*order));
-    if (order != NULL) {
-        order->family = runtime->family;
-        order->hang_ns = spec->hang_ns;
-        order->len = coact__sentence_size(&sentence);
-        order->bytes = coact__alloc(order->len);
-    }
-    if (order != NULL && order->bytes != NULL) {
-        coact__sentence_put(&sentence, order->bytes);
-        *out = order;
-    } else {
-        coact__free(order);
-        rc = -ENOMEM;
-    }
-    coact__free(argument);
-    return rc;
-}
-
 int
-coact__spawn_isolated(const struct coact_child *spec, coact_ref *guardian)
+coact__guardian_spawn(struct coact__order *order, const char *label,
+                      int64_t grace_ns, coact_ref *out)
 {
-    struct coact_runtime *runtime = coact__runtime_here();
-    const struct coact_body *body = NULL;
-    struct order *order = NULL;
-    int rc = check(runtime, spec, &body);
-    if (rc == 0) {
-        rc = coact__family_open(runtime->family);
-    }
-    if (rc == 0) {
-        rc = order_new(runtime, spec, body, &order);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    const struct coact_options options = {.label = spec->options.label,
-                                          .trap_exit = true,
-                                          .destroy_arg = order_free};
+    const struct coact_options options = {
+        .label = label, .trap_exit = true, .destroy_arg = coact__order_free};
     return coact__spawn_child(&coact__guardian_coact_mailbox,
                               (void (*)(void))guardian_body, order, &options,
-                              grace_ns(spec), guardian);
+                              grace_ns, out);
 }

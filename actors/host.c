@@ -41,12 +41,17 @@ coact_pump(struct coact_runtime *runtime, int64_t deadline_ns)
         return coact__misuse(runtime, -EPERM, "coact_pump",
                              "called by an actor");
     }
+    // Threads that wait in coact_ask or coact_join drive it too.
+    pthread_mutex_lock(&runtime->pump_lock);
     coact__node_step(runtime);
-    return coact__scheduler_pump(&runtime->scheduler, deadline_ns);
+    int64_t dispatches =
+        coact__scheduler_pump(&runtime->scheduler, deadline_ns);
+    pthread_mutex_unlock(&runtime->pump_lock);
+    return dispatches;
 }
 
 void
-coact__drive(struct coact_runtime *runtime, int64_t deadline_ns)
+coact__drive(struct coact_runtime *runtime, int bell, int64_t deadline_ns)
 {
     if (coact_pump(runtime, deadline_ns) > 0) {
         return;
@@ -63,6 +68,7 @@ coact__drive(struct coact_runtime *runtime, int64_t deadline_ns)
                      : left <= 0              ? 0
                      : left / 1000000 < 60000 ? (int)(left / 1000000) + 1
                                               : 60000;
-    struct pollfd fd = {.fd = coact_fd(runtime), .events = POLLIN};
-    poll(&fd, 1, timeout_ms);
+    struct pollfd fds[] = {{.fd = coact_fd(runtime), .events = POLLIN},
+                           {.fd = bell, .events = POLLIN}};
+    poll(fds, 2, timeout_ms);
 }

@@ -108,8 +108,7 @@ tell_start(struct inmate *inmate)
 static int64_t
 busy_ns(struct inmate *inmate)
 {
-    struct coact__actor *actor =
-        coact__slot_of(inmate->runtime, inmate->actor);
+    struct coact__actor *actor = coact__slot_of(inmate->runtime, inmate->actor);
     // Relaxed: how long is a measure, not a decision about data.
     if (!coact__is_current(actor, inmate->actor) ||
         atomic_load_explicit(&actor->doing, memory_order_relaxed) != NULL) {
@@ -214,8 +213,7 @@ watch_body(coact__warden_self self, struct inmate *inmate)
     bool is_over = false;
     int64_t beat_ns = next_beat_ns(inmate);
     while (!is_over) {
-        COACT_RECEIVE(self, beat_ns)
-        {
+        COACT_RECEIVE(self, beat_ns) {
         case COACT_ON(coact__warden_news, m): {
             obey(inmate, &m->packet);
         } break;
@@ -282,9 +280,9 @@ run_warden(struct inmate *inmate)
                                           .trap_exit = true,
                                           .runtime = inmate->runtime,
                                           .destroy_arg = warden_has_ended};
-    int rc = coact__spawn(&coact__warden_coact_mailbox,
-                          (void (*)(void))warden_body, inmate, &options,
-                          &warden.ref);
+    int rc =
+        coact__spawn(&coact__warden_coact_mailbox, (void (*)(void))warden_body,
+                     inmate, &options, &warden.ref);
     if (rc < 0) {
         return rc;
     }
@@ -360,18 +358,17 @@ start_runtime(struct inmate *inmate)
     options.abort_on_misuse = sentence->abort_on_misuse;
     options.unguarded_stacks = sentence->unguarded_stacks;
     options.host_driven = false;
-    options.node = (struct coact_node_options){
-        .heartbeat_ns = sentence->heartbeat_ns};
+    options.node =
+        (struct coact_node_options){.heartbeat_ns = sentence->heartbeat_ns};
     int rc = coact_start(&options, &inmate->runtime);
     if (rc < 0) {
         return rc;
     }
     rc = coact__family_new(inmate->runtime, inmate->program);
     if (rc == 0 && !sentence->without_crash_report) {
-        rc = coact_install_crash_report(inmate->runtime,
-                                        sentence->program != NULL
-                                            ? sentence->program
-                                            : sentence->body);
+        rc = coact_install_crash_report(
+            inmate->runtime,
+            sentence->program != NULL ? sentence->program : sentence->body);
     }
     return rc;
 }

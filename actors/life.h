@@ -76,8 +76,8 @@ enum coact__call_state {
 
 struct coact__call {
     _Atomic uint64_t word; /* number * COACT__CALL_STATES + state */
-    _Atomic uint64_t peer; /* the node that is to answer: node << 32 |
-                              incarnation; 0: it is ours */
+    _Atomic uint64_t peer; /* the call's number << 32 | the node that is to
+                              answer; 0: ours */
     struct coact_type *reply_type;
     struct coact__envelope *reply;
     struct coact_reason *reason; /* where a failure goes; in the extra */
@@ -141,6 +141,7 @@ struct coact_runtime {
     struct coact__counts *counts;
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 
+    pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
     pthread_mutex_t lock; /* the slots' free list, names, and `gone` */
     pthread_cond_t gone;
     struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
@@ -354,8 +355,9 @@ void coact__name_remove(struct coact__actor *actor);
 int coact__name_find(struct coact_runtime *runtime, const char *name,
                      coact_ref *out, char *mailbox, size_t bytes);
 
-/* Answer a call: with a reply (taken), or a failure.  False: it was over. */
-bool coact__call_answer(struct coact_runtime *runtime,
+/* Answer a call: with a reply (taken), or a failure.  -ESRCH: it was over;
+   -EALREADY; or why it cannot reach the caller's node. */
+int coact__call_answer(struct coact_runtime *runtime,
                         struct coact__request *request,
                         struct coact__envelope *reply, int rc,
                         const struct coact_reason *reason);
@@ -368,9 +370,8 @@ struct coact__actor *coact__call_claim(struct coact_runtime *runtime,
 void coact__call_finish(struct coact__actor *caller,
                         struct coact__envelope *reply, int rc,
                         const struct coact_reason *reason);
-/* Fail all calls that this incarnation of a node was to answer. */
-void coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
-                       uint32_t incarnation);
+/* Fail all calls that a node was to answer, the link to which is down. */
+void coact__calls_lost(struct coact_runtime *runtime, uint32_t node);
 bool coact__call_is_over(struct coact_runtime *runtime,
                          const struct coact__request *request);
 
@@ -387,8 +388,10 @@ coact_ref coact__supervisor_of_self(void);
 
 /* ---- For threads that are not actors (foreign.c) ---- */
 
-/* Host-driven: pump once, or sleep until there is something to pump. */
-void coact__drive(struct coact_runtime *runtime, int64_t deadline_ns);
+/* Host-driven: pump once, or sleep until there is something to pump, or `bell`
+   is readable (-1: none). */
+void coact__drive(struct coact_runtime *runtime, int bell,
+                  int64_t deadline_ns);
 
 /* Run fn in an actor made for it, and wait for its return.  A failure: fn has
    not been called. */

@@ -83,10 +83,11 @@ coact__bond_new(struct coact__actor *actor)
 }
 
 struct coact__bond *
-coact__bond_from(coact_ref there, coact_ref here)
+coact__bond_from(coact_ref there, coact_ref here, uint64_t id)
 {
     struct coact__bond *bond = new_bond();
     if (bond != NULL) {
+        bond->id = id;
         bond->side[0].owner = there;
         bond->side[1].owner = here;
     }
@@ -132,6 +133,8 @@ coact__bond_start(struct coact__actor *actor, struct coact__bond *bond,
                   coact_ref peer)
 {
     struct coact_runtime *runtime = actor->runtime;
+    bond->id = atomic_fetch_add_explicit(&runtime->next_id, 1,
+                                         memory_order_relaxed);
     bond->side[0].owner = coact__ref_of(actor);
     bond->side[1].owner = peer;
     tie(actor, &bond->side[0]);
@@ -225,8 +228,7 @@ static void
 forget_twin(struct coact__actor *actor, coact_ref dead)
 {
     struct coact__bond_side *side;
-    while (coact__is_local(actor->runtime, dead) &&
-           (side = find_link(actor, dead)) != NULL) {
+    while ((side = find_link(actor, dead)) != NULL) {
         untie(actor, side);
         coact__bond_unhold(side->bond);
     }

@@ -92,16 +92,15 @@ start_main(struct play *play)
 {
     const struct coact_program *program = play->program;
     coact__main_ref actor;
-    const struct coact_options options = {
-        .label = "main",
-        .stack_bytes = program->main_stack_bytes != 0
-                           ? program->main_stack_bytes
-                           : STACK_BYTES,
-        .runtime = play->runtime,
-        .destroy_arg = main_has_ended};
-    int rc = coact__spawn(&coact__main_coact_mailbox,
-                          (void (*)(void))main_body, play, &options,
-                          &actor.ref);
+    const struct coact_options options = {.label = "main",
+                                          .stack_bytes =
+                                              program->main_stack_bytes != 0
+                                                  ? program->main_stack_bytes
+                                                  : STACK_BYTES,
+                                          .runtime = play->runtime,
+                                          .destroy_arg = main_has_ended};
+    int rc = coact__spawn(&coact__main_coact_mailbox, (void (*)(void))main_body,
+                          play, &options, &actor.ref);
     play->actor = actor.ref;
     return rc;
 }
@@ -177,9 +176,8 @@ end_main(struct play *play, int64_t patience_ns)
     // It may call exit itself and be on its way out already.
     if (coact__signal_local(play->runtime, (coact_ref){0}, play->actor,
                             &reason) < 0) {
-        coact__kill_local(
-            coact__slot_of(play->runtime, play->actor),
-            play->actor.generation);
+        coact__kill_local(coact__slot_of(play->runtime, play->actor),
+                          play->actor.generation);
     }
     struct timespec at = timespec_of(patience_ns);
     pthread_mutex_lock(&play->lock);

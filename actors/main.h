@@ -56,18 +56,16 @@ struct coact_body {
    from any, waits no, fails never */
 #define COACT_BODY(body_mailbox, body_function)                                \
     {                                                                          \
-        #body_function, &body_mailbox##_coact_mailbox,                         \
-            COACT__BODY(body_mailbox, body_function),                          \
-            0                                                                  \
+#body_function, &body_mailbox##_coact_mailbox,                         \
+            COACT__BODY(body_mailbox, body_function), 0                        \
     }
 
 /* The same for a body whose argument is such a message.
    from any, waits no, fails never */
 #define COACT_BODY_ARG(body_mailbox, body_function, message)                   \
     {                                                                          \
-        #body_function, &body_mailbox##_coact_mailbox,                         \
-            COACT__BODY(body_mailbox, body_function),                          \
-            &coact_type_##message                                              \
+#body_function, &body_mailbox##_coact_mailbox,                         \
+            COACT__BODY(body_mailbox, body_function), &coact_type_##message    \
     }
 
 /* What a program is.  It is lent until coact_main returns.  All zero but main

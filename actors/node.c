@@ -15,6 +15,7 @@
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 #include "runtime/transport/crypto.h"
+#include "runtime/transport/wire.h"
 
 #include <errno.h>
 #include <search.h>
@@ -34,6 +35,18 @@ coact__peer_find(struct coact__node *node, uint32_t number)
         peer = peer->next;
     }
     return peer;
+}
+
+/* Under the lock. */
+static void
+forget(struct coact__node *node, struct coact__peer *peer)
+{
+    struct coact__peer **link = &node->peers;
+    while (*link != peer) {
+        link = &(*link)->next;
+    }
+    *link = peer->next;
+    coact__free(peer);
 }
 
 /* Under the lock. */
@@ -88,11 +101,15 @@ static void
 link_down(void *owner, uint32_t number, uint32_t incarnation, int why)
 {
     struct coact__node *node = owner;
+    (void)incarnation;
     pthread_mutex_lock(&node->lock);
     struct coact__peer *peer = coact__peer_find(node, number);
     if (peer != NULL) {
         peer->incarnation = 0;
         coact__ties_cut(node, peer);
+        if (peer->is_removed) {
+            forget(node, peer);
+        }
     }
     node->links_up--;
     wake_all(node);
@@ -100,7 +117,7 @@ link_down(void *owner, uint32_t number, uint32_t incarnation, int why)
         pthread_cond_broadcast(&node->all_down);
     }
     pthread_mutex_unlock(&node->lock);
-    coact__calls_lost(node->runtime, number, incarnation);
+    coact__calls_lost(node->runtime, number);
     coact__log(node->runtime,
                why == COACT__DOWN_BYE || why == COACT__DOWN_STOPPED ||
                        why == COACT__DOWN_REMOVED
@@ -202,23 +219,31 @@ init_locks(struct coact__node *node)
     return rc;
 }
 
+static void
+free_wire(struct coact__wire *wire)
+{
+    if (wire != NULL) {
+        wire->ops->free(wire);
+    }
+}
+
 int
 coact__node_open(struct coact_runtime *runtime, const char *listen,
                  const unsigned char key[32], int64_t heartbeat_ns,
                  struct coact__wire *wire)
 {
-    if (runtime->remote != NULL) {
-        return -EALREADY;
-    }
-    struct coact__node *node = coact__alloc_zeroed(sizeof(*node));
+    struct coact__node *node =
+        runtime->remote == NULL ? coact__alloc_zeroed(sizeof(*node)) : NULL;
     if (node == NULL) {
-        return -ENOMEM;
+        free_wire(wire);
+        return runtime->remote != NULL ? -EALREADY : -ENOMEM;
     }
     node->runtime = runtime;
     memcpy(node->key, key, sizeof(node->key));
     node->listen = coact__strdup(listen);
     int rc = node->listen != NULL ? init_locks(node) : -ENOMEM;
     if (rc < 0) {
+        free_wire(wire);
         goto free_node;
     }
     rc = start_transport(node, heartbeat_ns, wire);
@@ -297,10 +322,10 @@ coact__node_add(struct coact_runtime *runtime, uint32_t number,
     }
     peer->node = number;
     pthread_mutex_lock(&node->lock);
-    // A peer that was removed stays, for the down that is still to come.
-    struct coact__peer *known = coact__peer_find(node, number);
+    // -EEXIST as long as the transport has it; so also while one that was
+    // removed is here, waiting for its link's down.
     int rc = coact__transport_add_peer(node->transport, number, address);
-    if (rc == 0 && known == NULL) {
+    if (rc == 0) {
         peer->next = node->peers;
         node->peers = peer;
         peer = NULL;
@@ -310,12 +335,28 @@ coact__node_add(struct coact_runtime *runtime, uint32_t number,
     return rc;
 }
 
+static int
+remove_peer(struct coact__node *node, uint32_t number)
+{
+    pthread_mutex_lock(&node->lock);
+    struct coact__peer *peer = coact__peer_find(node, number);
+    int rc = coact__transport_remove_peer(node->transport, number);
+    // A link that comes up after this has nothing here, and goes down again.
+    if (peer != NULL && peer->incarnation == 0) {
+        forget(node, peer);
+    } else if (peer != NULL) {
+        peer->is_removed = true;
+    }
+    wake_all(node);
+    pthread_mutex_unlock(&node->lock);
+    return rc;
+}
+
 void
 coact__node_remove(struct coact_runtime *runtime, uint32_t number)
 {
     if (runtime->remote != NULL) {
-        (void)!coact__transport_remove_peer(runtime->remote->transport,
-                                            number);
+        (void)remove_peer(runtime->remote, number);
     }
 }
 
@@ -335,10 +376,8 @@ coact_node_add(struct coact_runtime *runtime, uint32_t number,
 int
 coact_node_remove(struct coact_runtime *runtime, uint32_t number)
 {
-    return runtime->remote != NULL
-               ? coact__transport_remove_peer(runtime->remote->transport,
-                                              number)
-               : -ENOENT;
+    return runtime->remote != NULL ? remove_peer(runtime->remote, number)
+                                   : -ENOENT;
 }
 
 /* 0 and the incarnation, or -EAGAIN, or -ENOENT. */
@@ -347,9 +386,10 @@ look_at_link(struct coact__node *node, uint32_t number, uint32_t *incarnation)
 {
     pthread_mutex_lock(&node->lock);
     struct coact__peer *peer = coact__peer_find(node, number);
-    uint32_t found = peer != NULL ? peer->incarnation : 0;
+    bool is_wanted = peer != NULL && !peer->is_removed;
+    uint32_t found = is_wanted ? peer->incarnation : 0;
     pthread_mutex_unlock(&node->lock);
-    if (peer == NULL) {
+    if (!is_wanted) {
         return -ENOENT;
     }
     if (found == 0) {
@@ -412,7 +452,8 @@ coact__node_await(struct coact_runtime *runtime, uint32_t number,
     if (actor != NULL) {
         return await_inside(actor, number, deadline_ns, incarnation);
     }
-    struct await_job job = {number, deadline_ns, incarnation, 0};
+    // What stands here if the actor ends before it begins.
+    struct await_job job = {number, deadline_ns, incarnation, -ECANCELED};
     int rc = coact__run_inside(runtime, await_job_run, &job);
     return rc < 0 ? rc : job.rc;
 }
@@ -466,7 +507,7 @@ coact__node_stop(struct coact_runtime *runtime, int64_t deadline_ns)
     }
     while (!coact__transport_has_left(node->transport) &&
            coact__oracle_now_ns() < until) {
-        coact__drive(runtime, until);
+        coact__drive(runtime, -1, until);
     }
 }
 
@@ -497,9 +538,11 @@ coact__node_free(struct coact_runtime *runtime)
 int64_t
 coact__node_next_ns(struct coact_runtime *runtime)
 {
-    return runtime->remote != NULL
-               ? coact__transport_next_ns(runtime->remote->transport)
-               : INT64_MAX;
+    if (runtime->remote == NULL) {
+        return COACT_FOREVER;
+    }
+    int64_t next = coact__transport_next_ns(runtime->remote->transport);
+    return next > COACT_NOW ? next : COACT_NOW;
 }
 
 void

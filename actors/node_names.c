@@ -87,7 +87,7 @@ coact__whereis_at(const struct coact_mailbox *mailbox, uint32_t number,
     rc = coact_ask(there, coact_find, &found, deadline_ns,
                    .name = coact_text_copy(name));
     if (rc == 0) {
-        rc = found.rc;
+        rc = found.rc <= 0 ? found.rc : -EBADMSG;
     }
     if (rc == 0 && mailbox != NULL &&
         strcmp(coact_text_cstr(found.mailbox), mailbox->name) != 0) {

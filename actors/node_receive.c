@@ -22,6 +22,7 @@
 struct arrival {
     struct coact__node *node;
     struct coact_runtime *runtime;
+    uint32_t number; /* the node that it came from */
     struct coact__record record;
     const uint8_t *tail;
     size_t tail_bytes;
@@ -151,9 +152,43 @@ decode_reply(struct arrival *arrival, struct coact_type *type, int *rc)
     return decode(arrival, type, rc);
 }
 
+/* Of a request that we have handed on: pass it to whoever asked. */
+static void
+relay_answer(struct arrival *arrival)
+{
+    struct coact__node *node = arrival->node;
+    const struct coact__record *record = &arrival->record;
+    struct coact__request request = {.call = 0};
+    pthread_mutex_lock(&node->lock);
+    struct coact__peer *peer = coact__peer_find(node, arrival->number);
+    struct coact__tie *tie =
+        peer != NULL ? coact__tie_find(peer, COACT__TIE_RELAY, record->call)
+                     : NULL;
+    if (tie != NULL) {
+        request = tie->relayed;
+        coact__tie_remove(peer, tie);
+    }
+    pthread_mutex_unlock(&node->lock);
+    if (tie == NULL) {
+        COACT__COUNT_ONE(arrival->runtime, replies_late);
+    } else if (record->kind == COACT__RECORD_REPLY) {
+        (void)coact__node_put_reply(node, record->from, &request, record->type,
+                                    arrival->tail, arrival->tail_bytes);
+    } else {
+        struct coact_reason reason = {.code = record->code};
+        coact__reason_get(&reason, arrival->tail, arrival->tail_bytes);
+        (void)coact__node_put_failure(node, record->from, &request,
+                                      record->code, &reason);
+    }
+}
+
 static void
 reply_arrived(struct arrival *arrival)
 {
+    if (arrival->record.to.slot == COACT__NODE_SLOT) {
+        relay_answer(arrival);
+        return;
+    }
     const struct coact__request request = {.caller = arrival->record.to,
                                            .call = arrival->record.call};
     struct coact__actor *caller =
@@ -205,7 +240,7 @@ static void
 down_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
     struct coact__tie *tie = coact__tie_find(
-        peer, COACT__TIE_WATCHING, arrival->record.type, 0);
+        peer, COACT__TIE_WATCHING, arrival->record.type);
     struct coact_reason reason = {.code = -EPROTO};
     coact__reason_get(&reason, arrival->tail, arrival->tail_bytes);
     if (tie != NULL) {
@@ -219,7 +254,7 @@ static void
 unwatch_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
     struct coact__tie *tie = coact__tie_find(peer, COACT__TIE_WATCHED,
-                                             arrival->record.type, 0);
+                                             arrival->record.type);
     if (tie != NULL) {
         struct coact__watch *watch = tie->watch;
         coact__tie_remove(peer, tie);
@@ -233,24 +268,21 @@ static void
 link_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
     const struct coact__record *record = &arrival->record;
-    struct coact__bond *bond = coact__bond_from(record->from, record->to);
-    const struct coact__tie tie = {.kind = COACT__TIE_LINK,
-                                   .a = coact__tie_key(record->to),
-                                   .b = coact__tie_key(record->from),
-                                   .bond = bond};
+    struct coact__bond *bond =
+        coact__bond_from(record->from, record->to, record->type);
+    const struct coact__tie tie = {
+        .kind = COACT__TIE_LINKED, .a = record->type, .bond = bond};
     int rc = bond != NULL ? coact__tie_add(peer, &tie) : -ENOMEM;
     arrival->begun_bond = rc == 0 ? bond : NULL;
     if (rc < 0) {
         coact__free(bond);
-    }
-    if (rc == -ENOMEM) {
         const struct coact__record exit = {.kind = COACT__RECORD_EXIT,
                                            .from = record->to,
-                                           .to = record->from};
+                                           .to = record->from,
+                                           .type = record->type};
         (void)!coact__node_put_reason(
             arrival->node, &exit, &(const struct coact_reason){.code = rc});
     }
-    // -EEXIST: both have linked themselves to each other; one link is enough.
 }
 
 static void
@@ -258,8 +290,8 @@ farewell_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
     const struct coact__record *record = &arrival->record;
     struct coact__tie *tie = coact__tie_find(
-        peer, COACT__TIE_LINK, coact__tie_key(record->to),
-        coact__tie_key(record->from));
+        peer, record->code != 0 ? COACT__TIE_LINKED : COACT__TIE_LINK,
+        record->type);
     if (tie == NULL) {
         return;
     }
@@ -348,7 +380,8 @@ coact__node_receive(void *owner, uint32_t number, uint32_t incarnation,
                     const uint8_t *bytes, size_t len)
 {
     struct coact__node *node = owner;
-    struct arrival arrival = {.node = node, .runtime = node->runtime};
+    struct arrival arrival = {
+        .node = node, .runtime = node->runtime, .number = number};
     if (!coact__record_get(&arrival.record, bytes, len)) {
         COACT__COUNT_ONE(node->runtime, refused); // of a newer kind: skipped
         return true;

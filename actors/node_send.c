@@ -18,16 +18,23 @@
 #define SMALL_BYTES 512
 
 static uint64_t
-lane_of(const struct coact__record *record)
+key_of(coact_ref ref)
 {
-    // Any mix will do: two pairs that share a lane only wait for each other.
-    uint64_t from = coact__tie_key(record->from);
-    return (from * UINT64_C(0x9e3779b97f4a7c15)) ^ coact__tie_key(record->to);
+    return (uint64_t)ref.slot << 32 | ref.generation;
 }
 
-int
-coact__node_put(struct coact__node *node, const struct coact__record *record,
-                const void *tail, size_t tail_bytes, unsigned flags)
+static uint64_t
+lane_of(coact_ref from, coact_ref to)
+{
+    // Any mix will do: two pairs that share a lane only wait for each other.
+    return (key_of(from) * UINT64_C(0x9e3779b97f4a7c15)) ^ key_of(to);
+}
+
+/* sender: whose lane it goes in.  Of a message that is handed on, that is not
+   whom it is from. */
+static int
+put(struct coact__node *node, const struct coact__record *record,
+    coact_ref sender, const void *tail, size_t tail_bytes, unsigned flags)
 {
     uint8_t head[COACT__RECORD_HEAD];
     coact__record_put(record, head);
@@ -38,8 +45,16 @@ coact__node_put(struct coact__node *node, const struct coact__record *record,
     const struct iovec parts[2] = {{head, sizeof(head)},
                                    {cast.out, tail_bytes}};
     return coact__transport_send(node->transport, record->to.node,
-                                 record->to.incarnation, lane_of(record),
-                                 flags, parts, tail_bytes > 0 ? 2 : 1);
+                                 record->to.incarnation,
+                                 lane_of(sender, record->to), flags, parts,
+                                 tail_bytes > 0 ? 2 : 1);
+}
+
+int
+coact__node_put(struct coact__node *node, const struct coact__record *record,
+                const void *tail, size_t tail_bytes, unsigned flags)
+{
+    return put(node, record, record->from, tail, tail_bytes, flags);
 }
 
 int
@@ -54,9 +69,12 @@ coact__node_put_reason(struct coact__node *node,
 
 /* ---- Messages ---- */
 
+/* What to do with bytes that are a payload. */
+typedef int use(void *context, const void *bytes, size_t len);
+
 static int
-put_large(struct coact__node *node, const struct coact__record *record,
-          struct coact_type *type, const void *payload, unsigned flags)
+encode_large(struct coact_type *type, const void *payload, use *fn,
+             void *context)
 {
     size_t room = coact__codec_size(type, payload);
     void *bytes = coact__alloc(room > 0 ? room : 1);
@@ -64,30 +82,33 @@ put_large(struct coact__node *node, const struct coact__record *record,
         return -ENOMEM;
     }
     ptrdiff_t used = coact__codec_encode(type, payload, bytes, room);
-    if (used > (ptrdiff_t)(COACT__URGENT_BYTES_MAX - COACT__RECORD_HEAD)) {
-        flags &= ~COACT__SEND_URGENT;
-    }
-    int rc = used < 0 ? (int)used
-                      : coact__node_put(node, record, bytes, (size_t)used,
-                                        flags);
+    int rc = used < 0 ? (int)used : fn(context, bytes, (size_t)used);
     coact__free(bytes);
     return rc;
 }
 
-/* Encode the payload and send it as the record's tail. */
 static int
-put_payload(struct coact__node *node, const struct coact__record *record,
-            struct coact_type *type, const void *payload, unsigned flags)
+encode(struct coact_type *type, const void *payload, use *fn, void *context)
 {
     uint8_t small[SMALL_BYTES];
-    ptrdiff_t used =
-        coact__codec_encode(type, payload, small, sizeof(small));
+    ptrdiff_t used = coact__codec_encode(type, payload, small, sizeof(small));
     if (used == -EOVERFLOW) {
-        return put_large(node, record, type, payload, flags);
+        return encode_large(type, payload, fn, context);
     }
-    return used < 0
-               ? (int)used
-               : coact__node_put(node, record, small, (size_t)used, flags);
+    return used < 0 ? (int)used : fn(context, small, (size_t)used);
+}
+
+struct departure {
+    struct coact__node *node;
+    struct coact__record record;
+};
+
+static int
+put_message(void *context, const void *bytes, size_t len)
+{
+    struct departure *departure = context;
+    return put(departure->node, &departure->record, coact_self(), bytes, len,
+               0);
 }
 
 static int64_t
@@ -100,6 +121,86 @@ left_of(int64_t deadline_ns)
     return left > 0 ? left : 0;
 }
 
+/* Lock the node and find the peer that has this incarnation; NULL: unlocked. */
+static struct coact__peer *
+lock_peer(struct coact_runtime *runtime, coact_ref there)
+{
+    struct coact__node *node = runtime->remote;
+    if (node == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&node->lock);
+    struct coact__peer *peer = coact__peer_find(node, there.node);
+    if (peer == NULL || peer->incarnation != there.incarnation) {
+        pthread_mutex_unlock(&node->lock);
+        return NULL;
+    }
+    return peer;
+}
+
+/* A caller elsewhere gets the answer by us. */
+static int
+add_relay(struct departure *departure, const struct coact__request *request)
+{
+    struct coact_runtime *runtime = departure->node->runtime;
+    struct coact__peer *peer = lock_peer(runtime, departure->record.to);
+    if (peer == NULL) {
+        return -ENOTCONN;
+    }
+    const struct coact__tie tie = {
+        .kind = COACT__TIE_RELAY,
+        .a = atomic_fetch_add_explicit(&runtime->next_id, 1,
+                                       memory_order_relaxed),
+        .relayed = *request};
+    int rc = coact__tie_add(peer, &tie);
+    pthread_mutex_unlock(&departure->node->lock);
+    departure->record.caller = (coact_ref){
+        runtime->node, runtime->incarnation, COACT__NODE_SLOT, 0};
+    departure->record.call = tie.a;
+    return rc;
+}
+
+/* The request could not be sent after all.  0: its caller knows already, since
+   the link has gone down. */
+static int
+remove_relay(struct departure *departure, int rc)
+{
+    struct coact__peer *peer =
+        lock_peer(departure->node->runtime, departure->record.to);
+    if (peer == NULL) {
+        return 0;
+    }
+    struct coact__tie *tie =
+        coact__tie_find(peer, COACT__TIE_RELAY, departure->record.call);
+    if (tie != NULL) {
+        coact__tie_remove(peer, tie);
+    }
+    pthread_mutex_unlock(&departure->node->lock);
+    return tie != NULL ? rc : 0;
+}
+
+static int
+put_request(struct departure *departure, struct coact__envelope *envelope)
+{
+    struct coact_runtime *runtime = departure->node->runtime;
+    const struct coact__request *request = coact__request_of(envelope);
+    bool is_relayed = !coact__is_local(runtime, request->caller);
+    departure->record.kind = COACT__RECORD_REQUEST;
+    departure->record.caller = request->caller;
+    departure->record.call = request->call;
+    departure->record.left_ns = left_of(request->deadline_ns);
+    if (!is_relayed) {
+        coact__call_leaves(runtime, request, departure->record.to);
+    }
+    int rc = is_relayed ? add_relay(departure, request) : 0;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = encode(envelope->type, coact__payload_of(envelope), put_message,
+                departure);
+    return rc < 0 && is_relayed ? remove_relay(departure, rc) : rc;
+}
+
 /* The envelope stays the caller's. */
 static int
 put_envelope(struct coact_runtime *runtime, coact_ref to,
@@ -108,20 +209,19 @@ put_envelope(struct coact_runtime *runtime, coact_ref to,
     if (runtime->remote == NULL) {
         return -ENOTCONN;
     }
-    struct coact__record record = {.kind = COACT__RECORD_MESSAGE,
-                                   .from = envelope->from,
-                                   .to = to,
-                                   .type = coact_type_id(envelope->type)};
-    if (envelope->item.kind == COACT__KIND_REQUEST) {
-        struct coact__request *request = coact__request_of(envelope);
-        record.kind = COACT__RECORD_REQUEST;
-        record.caller = request->caller;
-        record.call = request->call;
-        record.left_ns = left_of(request->deadline_ns);
-        coact__call_leaves(runtime, request, to);
+    struct departure departure = {
+        runtime->remote,
+        {.kind = COACT__RECORD_MESSAGE,
+         .from = envelope->from,
+         .to = to,
+         .type = coact_type_id(envelope->type)}};
+    // A request that was answered before it is handed on is only a message.
+    if (envelope->item.kind == COACT__KIND_REQUEST &&
+        coact__request_of(envelope)->call != 0) {
+        return put_request(&departure, envelope);
     }
-    return put_payload(runtime->remote, &record, envelope->type,
-                       coact__payload_of(envelope), 0);
+    return encode(envelope->type, coact__payload_of(envelope), put_message,
+                  &departure);
 }
 
 /* It is on its way, with the duty to answer; or it is destroyed. */
@@ -173,33 +273,79 @@ coact__node_dispatch_wait(struct coact__actor *actor, coact_ref to,
     return finish_dispatch(runtime, envelope, rc);
 }
 
+/* ---- Answers ---- */
+
+int
+coact__node_put_failure(struct coact__node *node, coact_ref from,
+                        const struct coact__request *request, int rc,
+                        const struct coact_reason *reason)
+{
+    const struct coact__record record = {.kind = COACT__RECORD_FAILURE,
+                                         .from = from,
+                                         .to = request->caller,
+                                         .call = request->call,
+                                         .code = rc};
+    const struct coact_reason none = {.code = rc};
+    return coact__node_put_reason(node, &record,
+                                  reason != NULL ? reason : &none);
+}
+
+int
+coact__node_put_reply(struct coact__node *node, coact_ref from,
+                      const struct coact__request *request, uint64_t type,
+                      const void *payload, size_t payload_bytes)
+{
+    const struct coact__record record = {.kind = COACT__RECORD_REPLY,
+                                         .from = from,
+                                         .to = request->caller,
+                                         .call = request->call,
+                                         .type = type};
+    bool is_short =
+        payload_bytes <= COACT__URGENT_BYTES_MAX - COACT__RECORD_HEAD;
+    int rc = coact__node_put(node, &record, payload, payload_bytes,
+                             is_short ? COACT__SEND_URGENT : 0);
+    if (rc < 0 && rc != -ENOTCONN) {
+        (void)coact__node_put_failure(node, from, request, rc, NULL);
+    }
+    return rc;
+}
+
+struct reply {
+    struct coact__node *node;
+    const struct coact__request *request;
+    uint64_t type;
+    bool was_encoded;
+};
+
+static int
+put_reply(void *context, const void *bytes, size_t len)
+{
+    struct reply *reply = context;
+    reply->was_encoded = true;
+    return coact__node_put_reply(reply->node, coact_self(), reply->request,
+                                 reply->type, bytes, len);
+}
+
 int
 coact__node_answer(struct coact_runtime *runtime,
                    const struct coact__request *request,
                    struct coact_type *type, const void *payload, int rc,
                    const struct coact_reason *reason)
 {
-    if (runtime->remote == NULL) {
+    struct coact__node *node = runtime->remote;
+    if (node == NULL) {
         return -ENOTCONN;
     }
-    struct coact__record record = {
-        .kind = COACT__RECORD_REPLY,
-        .from = coact_self(),
-        .to = request->caller,
-        .call = request->call,
-        .type = type != NULL ? coact_type_id(type) : 0};
-    int sent = type != NULL ? put_payload(runtime->remote, &record, type,
-                                          payload, COACT__SEND_URGENT)
-                            : rc;
-    if (sent == 0 || sent == -ENOTCONN) {
-        return sent;
+    if (type == NULL) {
+        return coact__node_put_failure(node, coact_self(), request, rc, reason);
     }
-    // No reply, or one that cannot be sent: the caller is not left waiting.
-    record.kind = COACT__RECORD_FAILURE;
-    record.code = sent;
-    const struct coact_reason none = {.code = sent};
-    return coact__node_put_reason(runtime->remote, &record,
-                                  reason != NULL ? reason : &none);
+    struct reply reply = {node, request, coact_type_id(type), false};
+    rc = encode(type, payload, put_reply, &reply);
+    if (rc < 0 && !reply.was_encoded) {
+        // The caller is not left waiting for what cannot be encoded.
+        (void)coact__node_put_failure(node, coact_self(), request, rc, NULL);
+    }
+    return rc;
 }
 
 /* ---- Signals ---- */
@@ -219,23 +365,6 @@ coact__node_signal(struct coact_runtime *runtime, coact_ref from, coact_ref to,
     return coact__node_put_reason(runtime->remote, &record, reason);
 }
 
-/* Lock the node and find the peer that has this incarnation; NULL: unlocked. */
-static struct coact__peer *
-lock_peer(struct coact_runtime *runtime, coact_ref there)
-{
-    struct coact__node *node = runtime->remote;
-    if (node == NULL) {
-        return NULL;
-    }
-    pthread_mutex_lock(&node->lock);
-    struct coact__peer *peer = coact__peer_find(node, there.node);
-    if (peer == NULL || peer->incarnation != there.incarnation) {
-        pthread_mutex_unlock(&node->lock);
-        return NULL;
-    }
-    return peer;
-}
-
 /* Add the tie and tell the peer, or do neither. */
 static int
 tie_and_tell(struct coact__node *node, struct coact__peer *peer,
@@ -246,7 +375,7 @@ tie_and_tell(struct coact__node *node, struct coact__peer *peer,
         rc = coact__node_put(node, record, NULL, 0, COACT__SEND_URGENT);
         if (rc < 0) {
             coact__tie_remove(peer,
-                              coact__tie_find(peer, tie->kind, tie->a, tie->b));
+                              coact__tie_find(peer, tie->kind, tie->a));
         }
     }
     return rc;
@@ -277,7 +406,7 @@ coact__node_unwatch(struct coact_runtime *runtime, struct coact__watch *watch)
     struct coact__peer *peer = lock_peer(runtime, watch->target);
     uint64_t id = watch->news.down.monitor.id;
     struct coact__tie *tie =
-        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHING, id, 0)
+        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHING, id)
                      : NULL;
     if (tie != NULL) {
         coact__tie_remove(peer, tie);
@@ -303,7 +432,7 @@ coact__node_down(struct coact_runtime *runtime, struct coact__watch *watch,
     struct coact__peer *peer = lock_peer(runtime, watch->watcher);
     uint64_t id = watch->news.down.monitor.id;
     struct coact__tie *tie =
-        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHED, id, 0) : NULL;
+        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHED, id) : NULL;
     if (tie != NULL) {
         coact__tie_remove(peer, tie);
         const struct coact__record record = {.kind = COACT__RECORD_DOWN,
@@ -328,12 +457,12 @@ coact__node_link(struct coact_runtime *runtime, struct coact__bond *bond)
     if (peer == NULL) {
         return -ENOTCONN;
     }
-    const struct coact__tie tie = {.kind = COACT__TIE_LINK,
-                                   .a = coact__tie_key(here),
-                                   .b = coact__tie_key(there),
-                                   .bond = bond};
-    const struct coact__record record = {
-        .kind = COACT__RECORD_LINK, .from = here, .to = there};
+    const struct coact__tie tie = {
+        .kind = COACT__TIE_LINK, .a = bond->id, .bond = bond};
+    const struct coact__record record = {.kind = COACT__RECORD_LINK,
+                                         .from = here,
+                                         .to = there,
+                                         .type = bond->id};
     int rc = tie_and_tell(runtime->remote, peer, &tie, &record);
     pthread_mutex_unlock(&runtime->remote->lock);
     return rc;
@@ -347,18 +476,22 @@ coact__node_farewell(struct coact_runtime *runtime,
     struct coact__bond *bond = side->bond;
     coact_ref there = coact__bond_other(side)->owner;
     struct coact__peer *peer = lock_peer(runtime, there);
+    bool is_ours = coact__is_local(runtime, bond->side[0].owner);
     struct coact__tie *tie =
-        peer != NULL ? coact__tie_find(peer, COACT__TIE_LINK,
-                                       coact__tie_key(side->owner),
-                                       coact__tie_key(there))
-                     : NULL;
+        peer != NULL
+            ? coact__tie_find(peer,
+                              is_ours ? COACT__TIE_LINK : COACT__TIE_LINKED,
+                              bond->id)
+            : NULL;
     if (tie != NULL) {
         coact__tie_remove(peer, tie);
         const struct coact__record record = {
             .kind = kind == COACT__KIND_EXIT ? COACT__RECORD_EXIT
                                              : COACT__RECORD_UNLINK,
             .from = side->owner,
-            .to = there};
+            .to = there,
+            .type = bond->id,
+            .code = is_ours};
         (void)!coact__node_put_reason(runtime->remote, &record, reason);
         coact__bond_unhold(bond);
     }

@@ -21,15 +21,14 @@ compare(const void *left, const void *right)
     const struct coact__tie *x = left;
     const struct coact__tie *y = right;
     int by = order(x->kind, y->kind);
-    by = by != 0 ? by : order(x->a, y->a);
-    return by != 0 ? by : order(x->b, y->b);
+    return by != 0 ? by : order(x->a, y->a);
 }
 
 struct coact__tie *
 coact__tie_find(struct coact__peer *peer, enum coact__tie_kind kind,
-                uint64_t a, uint64_t b)
+                uint64_t a)
 {
-    const struct coact__tie key = {.kind = kind, .a = a, .b = b};
+    const struct coact__tie key = {.kind = kind, .a = a};
     void *found = tfind(&key, &peer->ties, compare);
     return found != NULL ? *(struct coact__tie *const *)found : NULL;
 }
@@ -37,7 +36,7 @@ coact__tie_find(struct coact__peer *peer, enum coact__tie_kind kind,
 int
 coact__tie_add(struct coact__peer *peer, const struct coact__tie *tie)
 {
-    if (coact__tie_find(peer, tie->kind, tie->a, tie->b) != NULL) {
+    if (coact__tie_find(peer, tie->kind, tie->a) != NULL) {
         return -EEXIST;
     }
     struct coact__tie *copy = coact__alloc(sizeof(*copy));
@@ -71,7 +70,8 @@ cut(struct coact__node *node, struct coact__tie *tie)
     case COACT__TIE_WATCHED:
         coact__watch_withdraw(runtime, tie->watch);
         break;
-    case COACT__TIE_LINK: {
+    case COACT__TIE_LINK:
+    case COACT__TIE_LINKED: {
         // The side of the one who is out of reach says good-bye from here.
         struct coact__bond_side *side = &tie->bond->side[0];
         if (coact__is_local(runtime, side->owner)) {
@@ -80,6 +80,10 @@ cut(struct coact__node *node, struct coact__tie *tie)
         coact__bond_farewell(runtime, side, COACT__KIND_EXIT, &lost);
         break;
     }
+    case COACT__TIE_RELAY:
+        (void)coact__node_put_failure(node, (coact_ref){0}, &tie->relayed,
+                                      -ENOTCONN, &lost);
+        break;
     }
 }
 

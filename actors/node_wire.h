@@ -24,10 +24,10 @@ enum coact__record_kind {
     COACT__RECORD_WATCH,       /* from the watcher, to the target, id */
     COACT__RECORD_UNWATCH,     /* the same */
     COACT__RECORD_DOWN,        /* from the target, to the watcher, id; reason */
-    COACT__RECORD_LINK,        /* from, to */
-    COACT__RECORD_UNLINK,      /* from, to */
-    COACT__RECORD_EXIT,        /* from, to; tail: the reason; along a link */
-    COACT__RECORD_SIGNAL,      /* the same without a link */
+    COACT__RECORD_LINK,        /* from, to, id */
+    COACT__RECORD_UNLINK,      /* from, to, id; code: 1 if `from` made it */
+    COACT__RECORD_EXIT,        /* the same; tail: the reason; along a link */
+    COACT__RECORD_SIGNAL,      /* from, to; tail: the reason; without a link */
     COACT__RECORD_KILL,        /* from, to */
     COACT__RECORD_KINDS
 };
@@ -37,7 +37,7 @@ struct coact__record {
     uint8_t kind;
     coact_ref from, to; /* for REPLY and FAILURE, `to` is the caller */
     coact_ref caller;
-    uint64_t type;      /* of the payload; or a monitor's id */
+    uint64_t type;      /* of the payload; or a monitor's or link's id */
     uint64_t call;
     int64_t left_ns;    /* until the caller's deadline */
     int32_t code;

@@ -126,8 +126,11 @@ coact_start(const struct coact_runtime_options *options,
     if ((rc = -pthread_mutex_init(&runtime->lock, NULL)) < 0) {
         goto free_slabs;
     }
-    if ((rc = init_gone(runtime)) < 0) {
+    if ((rc = -pthread_mutex_init(&runtime->pump_lock, NULL)) < 0) {
         goto destroy_lock;
+    }
+    if ((rc = init_gone(runtime)) < 0) {
+        goto destroy_pump_lock;
     }
     if ((rc = start_scheduler(runtime)) < 0) {
         goto destroy_gone;
@@ -143,6 +146,8 @@ stop_scheduler:
     coact__free(runtime->counts);
 destroy_gone:
     pthread_cond_destroy(&runtime->gone);
+destroy_pump_lock:
+    pthread_mutex_destroy(&runtime->pump_lock);
 destroy_lock:
     pthread_mutex_destroy(&runtime->lock);
 free_slabs:
@@ -277,7 +282,7 @@ await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
 {
     if (runtime->options.host_driven) {
         while (!is_empty(runtime) && coact__oracle_now_ns() < deadline_ns) {
-            coact__drive(runtime, deadline_ns);
+            coact__drive(runtime, -1, deadline_ns);
         }
         return;
     }
@@ -337,6 +342,7 @@ coact_free(struct coact_runtime *runtime)
     coact__node_free(runtime);
     coact__scheduler_stop(&runtime->scheduler);
     pthread_cond_destroy(&runtime->gone);
+    pthread_mutex_destroy(&runtime->pump_lock);
     pthread_mutex_destroy(&runtime->lock);
     free_slots(runtime);
     coact__free(runtime->counts);

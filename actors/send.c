@@ -274,8 +274,10 @@ static void
 send_job_run(void *arg)
 {
     struct send_job *job = arg;
+    void *payload = job->payload;
+    job->payload = NULL;
     job->rc = send_wait_inside(coact__actor_here(), job->to, job->deadline_ns,
-                               job->type, job->number, job->payload);
+                               job->type, job->number, payload);
 }
 
 int
@@ -291,9 +293,11 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
     if (actor != NULL) {
         return send_wait_inside(actor, to, deadline_ns, type, number, payload);
     }
-    struct send_job job = {to, deadline_ns, type, number, payload, 0};
+    // What stands here if the actor ends before it begins.
+    struct send_job job = {to,     deadline_ns, type,
+                           number, payload,     -ECANCELED};
     int rc = coact__run_inside(runtime, send_job_run, &job);
-    if (rc < 0) {
+    if (job.payload != NULL) {
         coact__type_destroy(type, payload);
     }
     return rc < 0 ? rc : job.rc;

@@ -58,7 +58,8 @@ spawn(struct coact__plan *plan, struct coact_runtime *runtime,
         .destroy_arg = coact__sup_free,
     };
     return coact__spawn(&coact__supervisor_coact_mailbox,
-                        (void (*)(void))coact__sup_body, sup, &options, out);
+                        COACT__BODY(coact__supervisor, coact__sup_body), sup,
+                        &options, out);
 }
 
 /* The supervisor answers by the deadline itself, naming who was late. */

@@ -21,8 +21,8 @@
 
 /* ---- The log ------------------------------------------------------------- */
 
-static bool
-is_admitted(struct coact__sup *sup, enum coact_log_level level)
+bool
+coact__sup_would_log(struct coact__sup *sup, enum coact_log_level level)
 {
     if (!coact__log_wants(&sup->runtime->log, level)) {
         return false;
@@ -39,7 +39,6 @@ is_admitted(struct coact__sup *sup, enum coact_log_level level)
         sup->log_held++;
         return false;
     }
-    sup->log_lines++;
     return true;
 }
 
@@ -47,9 +46,10 @@ void
 coact__sup_log(struct coact__sup *sup, enum coact_log_level level,
                const char *format, ...)
 {
-    if (!is_admitted(sup, level)) {
+    if (!coact__sup_would_log(sup, level)) {
         return;
     }
+    sup->log_lines++;
     char text[400];
     va_list args;
     va_start(args, format);

@@ -91,6 +91,9 @@ log_restart(struct coact__sup *sup, const struct coact__child *child,
             const struct coact_reason *reason, bool start_failed,
             int64_t wait_ns)
 {
+    if (!coact__sup_would_log(sup, COACT_LOG_WARNING)) {
+        return;
+    }
     char of[48] = "";
     uint32_t used = sup->window.count;
     if (!sup->window.unlimited) {

@@ -38,8 +38,9 @@ spawn_supervisor(struct coact__sup *sup, struct coact__child *child,
     options->trap_exit = true;
     options->destroy_arg = coact__sup_free;
     return coact__spawn_child(&coact__supervisor_coact_mailbox,
-                              (void (*)(void))coact__sup_body, below, options,
-                              grace_ns(&child->plan->spec), &child->ref);
+                              COACT__BODY(coact__supervisor, coact__sup_body),
+                              below, options, grace_ns(&child->plan->spec),
+                              &child->ref);
 }
 
 static int

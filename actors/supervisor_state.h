@@ -209,6 +209,10 @@ void coact__asks_answer(struct coact__asks *asks, int code, coact_ref ref,
 
 /* ---- supervisor_report.c ---- */
 
+/* Whether a line would be written now; if not, it counts as held back.  Asked
+   first where making the line costs more than what it is about. */
+bool coact__sup_would_log(struct coact__sup *sup, enum coact_log_level level);
+
 /* "supervisor X: child Y: ...": at most a few lines a second. */
 void coact__sup_log(struct coact__sup *sup, enum coact_log_level level,
                     const char *format, ...)

@@ -417,7 +417,7 @@ coact_join(coact_ref target, int64_t deadline_ns, struct coact_reason *reason)
         return coact__misuse(NULL, -EPERM, "coact_join",
                              "the thread is neither an actor nor attached");
     }
-    struct join_job job = {target, deadline_ns, reason, 0};
+    struct join_job job = {target, deadline_ns, reason, -ECANCELED};
     int rc = coact__run_inside(runtime, join_job_run, &job);
     return rc < 0 ? rc : job.rc;
 }

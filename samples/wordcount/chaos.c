@@ -15,8 +15,7 @@
 struct victim
 victim_of(coact_ref actor, int32_t pid)
 {
-    return (struct victim){actor,
-                           pid == getpid() ? -1 : pidfd_open(pid, 0)};
+    return (struct victim){actor, pid == getpid() ? -1 : pidfd_open(pid, 0)};
 }
 
 void

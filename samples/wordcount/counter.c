@@ -91,8 +91,7 @@ open_file(const char *path)
 static size_t
 next_bytes(const struct portion *portion, uint64_t so_far)
 {
-    uint64_t left =
-        portion->to_end ? BUFFER_BYTES : portion->bytes - so_far;
+    uint64_t left = portion->to_end ? BUFFER_BYTES : portion->bytes - so_far;
     return left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES;
 }
 
@@ -172,11 +171,11 @@ send_tally(struct bench *bench, const struct work *work)
         memcpy(times, bench->times, bench->count * sizeof(*times));
     }
     // Asked, not sent: the next tally is made when the desk has this one.
-    must(coact_ask(bench->desk, tally, &taken, COACT_FOREVER, .lot = work->lot,
-                   .attempt = work->attempt,
-                   .words = coact_text_copy_n(bench->words.data,
-                                              bench->words.length),
-                   .times = {times, bench->count}));
+    must(coact_ask(
+        bench->desk, tally, &taken, COACT_FOREVER, .lot = work->lot,
+        .attempt = work->attempt,
+        .words = coact_text_copy_n(bench->words.data, bench->words.length),
+        .times = {times, bench->count}));
     bench->words.length = 0;
     bench->count = 0;
 }
@@ -202,8 +201,7 @@ send_words(struct bench *bench, const struct work *work)
             continue;
         }
         put_word(bench, word);
-        if (bench->count == TALLY_WORDS ||
-            bench->words.length >= TALLY_BYTES) {
+        if (bench->count == TALLY_WORDS || bench->words.length >= TALLY_BYTES) {
             send_tally(bench, work);
         }
     }
@@ -221,18 +219,18 @@ send_finished(struct bench *bench, const struct work *work)
     struct finished end = bench->end;
     bench->end = (struct finished){0}; // it is the message's now
     if (work->is_range) {
-        end.leading = coact_text_copy_n(reader->leading.data,
-                                        reader->leading.length);
-        end.trailing = coact_text_copy_n(reader->trailing.data,
-                                         reader->trailing.length);
+        end.leading =
+            coact_text_copy_n(reader->leading.data, reader->leading.length);
+        end.trailing =
+            coact_text_copy_n(reader->trailing.data, reader->trailing.length);
     }
-    must(coact_send_wait(
-        bench->desk, COACT_FOREVER, finished, .lot = work->lot,
-        .attempt = work->attempt, .bytes = end.bytes, .leading = end.leading,
-        .trailing = end.trailing,
-        // What is behind a hole is another word.
-        .is_unbroken = !reader->is_broken && !bench->has_failed,
-        .troubles = {end.troubles.data, end.troubles.count}));
+    must(
+        coact_send_wait(bench->desk, COACT_FOREVER, finished, .lot = work->lot,
+                        .attempt = work->attempt, .bytes = end.bytes,
+                        .leading = end.leading, .trailing = end.trailing,
+                        // What is behind a hole is another word.
+                        .is_unbroken = !reader->is_broken && !bench->has_failed,
+                        .troubles = {end.troubles.data, end.troubles.count}));
 }
 
 static void
@@ -246,6 +244,8 @@ do_work(struct bench *bench, const struct work *work)
     }
     for (size_t i = 0; i < count; i++) {
         count_portion(bench, work, i);
+        // In one process with others, they want to run too.
+        must(coact_yield());
     }
     send_words(bench, work);
     send_finished(bench, work);
@@ -256,9 +256,8 @@ counter_body(counter_self self, void *arg)
 {
     const struct post *post = arg;
     struct bench *bench = bench_new(post);
-    must(coact_send_wait(post->desk, COACT_FOREVER, hello,
-                         .me = {self.ref}, .number = post->number,
-                         .pid = (int32_t)getpid()));
+    must(coact_send_wait(post->desk, COACT_FOREVER, hello, .me = {self.ref},
+                         .number = post->number, .pid = (int32_t)getpid()));
     for (;;) {
         COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(work, m):

@@ -7,26 +7,29 @@
 
 #include "counter.h"
 
+#include <coact/supervisor.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct plan {
-    struct coact_child children[256];
-    struct post posts[256];
-    char ids[256][16];
+struct crew {
+    coact_supervisor_ref supervisor;
+    struct coact_child children[WORKERS_MAX];
+    struct post posts[WORKERS_MAX]; // read at each start, so they stay here
+    char ids[WORKERS_MAX][16];
 };
 
 /* One word decides whether a counter is a process or an actor among others. */
 static void
-add(struct plan *plan, const struct options *options, desk_ref desk, uint32_t n)
+add(struct crew *crew, const struct options *options, desk_ref desk, uint32_t n)
 {
-    const char *id = plan->ids[n];
-    struct post *post = &plan->posts[n];
+    const char *id = crew->ids[n];
+    struct post *post = &crew->posts[n];
     *post = (struct post){desk, n};
-    snprintf(plan->ids[n], sizeof(plan->ids[n]), "counter-%u", n + 1);
+    snprintf(crew->ids[n], sizeof(crew->ids[n]), "counter-%u", n + 1);
     // It has nothing that is worth waiting for when it is to end.
-    plan->children[n] =
+    crew->children[n] =
         options->in_threads
             ? (struct coact_child)COACT_CHILD(counter, id, counter_body, post,
                                               .shutdown_ns = COACT_BRUTAL_KILL)
@@ -36,34 +39,45 @@ add(struct plan *plan, const struct options *options, desk_ref desk, uint32_t n)
 }
 
 int
-crew_start(const struct options *options, desk_ref desk,
-           coact_supervisor_ref *out, struct coact_reason *why)
+crew_start(struct crew **out, const struct options *options, desk_ref desk,
+           struct coact_reason *why)
 {
-    struct plan *plan = calloc(1, sizeof(*plan));
-    if (plan == NULL) {
+    struct crew *crew = calloc(1, sizeof(*crew));
+    if (crew == NULL) {
         return -ENOMEM;
     }
     for (uint32_t n = 0; n < options->workers; n++) {
-        add(plan, options, desk, n);
+        add(crew, options, desk, n);
     }
     const struct coact_supervisor spec = {
         .intensity = options->chaos_ms > 0 ? COACT_RESTART_FOREVER : 0,
-        .children = plan->children,
+        .children = crew->children,
         .child_count = options->workers,
         .label = "crew",
         .link = true};
-    int rc = coact_supervise(&spec, coact_in_ms(30000), out, why);
-    free(plan);
-    return rc;
+    int rc = coact_supervise(&spec, coact_in_ms(30000), &crew->supervisor, why);
+    if (rc < 0) {
+        free(crew);
+        return rc;
+    }
+    *out = crew;
+    return 0;
+}
+
+uint64_t
+crew_restarts(const struct crew *crew)
+{
+    struct coact_supervisor_info info;
+    int rc = coact_supervisor_look(crew->supervisor, coact_in_ms(1000), &info);
+    return rc == 0 ? info.restarts : 0;
 }
 
 void
-crew_stop(coact_supervisor_ref crew, uint64_t *restarts)
+crew_stop(struct crew *crew)
 {
-    struct coact_supervisor_info info;
-    if (coact_supervisor_look(crew, coact_in_ms(1000), &info) == 0) {
-        *restarts = info.restarts;
+    if (crew != NULL) {
+        coact_unlink(crew->supervisor.ref); // its end is not our failure
+        (void)coact_supervisor_stop(crew->supervisor, coact_in_ms(2000), NULL);
+        free(crew);
     }
-    coact_unlink(crew.ref);
-    (void)coact_supervisor_stop(crew, coact_in_ms(5000), NULL);
 }

@@ -9,14 +9,20 @@
 #include "messages.h"
 #include "options.h"
 
-#include <coact/supervisor.h>
+#include <coact/reason.h>
 
-/* Start options->workers counters that work for the desk, which is the caller:
-   it is linked to their supervisor.  0 or a code, and why in *why. */
-int crew_start(const struct options *options, desk_ref desk,
-               coact_supervisor_ref *out, struct coact_reason *why);
+struct crew;
 
-/* Stop them all; *restarts is how often one of them was started again. */
-void crew_stop(coact_supervisor_ref crew, uint64_t *restarts);
+/* Start options->workers counters that work for the desk, which is the caller.
+   It fails if their supervisor does.  0, or a code and why.  Given:
+   crew_stop. */
+int crew_start(struct crew **out, const struct options *options, desk_ref desk,
+               struct coact_reason *why);
+
+/* How often one of them was started again. */
+uint64_t crew_restarts(const struct crew *crew);
+
+/* Stop them all.  May be used in a clean-up; NULL is nobody to stop. */
+void crew_stop(struct crew *crew);
 
 #endif

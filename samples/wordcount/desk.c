@@ -41,6 +41,7 @@ struct seat {
 struct desk {
     struct job *job;
     struct supply *supply;
+    struct crew *crew;
     struct progress progress;
     struct seat *seats;
     coact_timer_id chaos; /* its ticks are those of nobody else */
@@ -76,6 +77,7 @@ static void
 desk_free(void *arg)
 {
     struct desk *desk = arg;
+    crew_stop(desk->crew);
     progress_end(&desk->progress);
     if (desk->seats != NULL) {
         for (struct seat *s = desk->seats; s < end_of_seats(desk); s++) {
@@ -95,8 +97,9 @@ start_timers(struct desk *desk)
 {
     int64_t chaos_ns = COACT_MS(desk->job->options->chaos_ms);
     coact_timer_id show;
-    must(coact_timer_start(&show, coact_in_ms(SHOW_MS), COACT_MS(SHOW_MS), NULL),
-         "timer");
+    must(
+        coact_timer_start(&show, coact_in_ms(SHOW_MS), COACT_MS(SHOW_MS), NULL),
+        "timer");
     if (chaos_ns > 0) {
         must(coact_timer_start(&desk->chaos, coact_in_ns(chaos_ns), chaos_ns,
                                NULL),
@@ -170,10 +173,10 @@ counter_went(struct desk *desk, const struct coact_down *down)
 static void
 kill_one(struct desk *desk)
 {
-    struct seat *alive[256];
+    struct seat *alive[WORKERS_MAX];
     size_t count = 0;
     for (struct seat *s = desk->seats; s < end_of_seats(desk); s++) {
-        if (s->is_taken && !s->is_doomed) {
+        if (s->is_taken && !s->is_doomed && s->lots[0] != NULL) {
             alive[count++] = s;
         }
     }
@@ -208,8 +211,7 @@ static bool
 give(struct desk *desk, struct seat *seat, size_t place, struct lot *lot)
 {
     int rc = coact_send(seat->who, work, .lot = lot->number,
-                        .attempt = lot->attempt,
-                        .is_range = lot->large != NULL,
+                        .attempt = lot->attempt, .is_range = lot->large != NULL,
                         .portions = {portions_of(lot), lot->file_count});
     if (rc < 0) {
         supply_return(desk->supply, lot);
@@ -268,8 +270,8 @@ find_lot(struct desk *desk, coact_ref sender, uint64_t number, uint32_t attempt)
 static void
 stage(struct desk *desk, struct tally *tally)
 {
-    struct lot **lot = find_lot(desk, coact_sender_of(tally), tally->lot,
-                                tally->attempt);
+    struct lot **lot =
+        find_lot(desk, coact_sender_of(tally), tally->lot, tally->attempt);
     if (lot != NULL) {
         must(ledger_stage(*lot, tally), "tally");
     }
@@ -286,7 +288,7 @@ enter(struct desk *desk, struct finished *finished)
         desk->given--;
         int rc = ledger_enter(&desk->job->ledger, desk->supply, lot, finished,
                               complain, desk);
-        lot_free(lot);
+        supply_done(desk->supply, lot);
         must(rc, "result");
     }
 }
@@ -319,31 +321,49 @@ surveyed(struct desk *desk, const struct survey *survey)
     desk->progress.is_expected_all = survey->is_complete;
 }
 
+static void
+hire(struct desk *desk, desk_ref self)
+{
+    struct coact_reason why = {0};
+    int rc = crew_start(&desk->crew, desk->job->options, self, &why);
+    if (rc == -ECANCELED) {
+        coact_exit(COACT_SHUTDOWN);
+    }
+    if (rc < 0) {
+        coact_fail(rc, "the workers do not start: %s: %s",
+                   coact_reason_name(why.code), why.text);
+    }
+}
+
 void
 desk_body(desk_self self, void *arg)
 {
     struct job *job = arg;
     struct desk *desk = desk_new(job);
-    coact_supervisor_ref crew;
-    struct coact_reason why = {0};
-    int rc = crew_start(job->options, (desk_ref){self.ref}, &crew, &why);
-    if (rc < 0) {
-        coact_fail(rc, "the workers do not start: %s, %s", coact_strerror(rc),
-                   why.text);
-    }
+    hire(desk, (desk_ref){self.ref});
     while (!desk->is_dry || desk->given > 0) {
         COACT_RECEIVE(self, COACT_FOREVER) {
-        case COACT_ON(hello, m): counter_came(desk, m); break;
-        case COACT_ON(finished, m): enter(desk, m); break;
-        case COACT_ON(survey, m): surveyed(desk, m); break;
+        case COACT_ON(hello, m):
+            counter_came(desk, m);
+            break;
+        case COACT_ON(finished, m):
+            enter(desk, m);
+            break;
+        case COACT_ON(survey, m):
+            surveyed(desk, m);
+            break;
         case COACT_ON(tally, m): {
             stage(desk, m);
             coact_reply(m, 0);
         } break;
-        case COACT_ON_DOWN(news): counter_went(desk, news); break;
-        case COACT_ON_TICK(t): tick(desk, t); break;
+        case COACT_ON_DOWN(news):
+            counter_went(desk, news);
+            break;
+        case COACT_ON_TICK(t):
+            tick(desk, t);
+            break;
         }
         hand_out(desk);
     }
-    crew_stop(crew, &job->restarts);
+    job->restarts = crew_restarts(desk->crew);
 }

@@ -15,7 +15,8 @@
 struct job {
     const struct options *options;
     struct ledger ledger;
-    uint64_t troubles; /* files and directories that were not read as they are */
+    uint64_t
+        troubles; /* files and directories that were not read as they are */
     uint64_t kills, restarts;
 };
 

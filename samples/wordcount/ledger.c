@@ -63,18 +63,17 @@ join_edges(struct ledger *ledger, const struct large *large,
            struct letters *word)
 {
     int rc = 0;
-    for (size_t i = 0; i < large->ranges && rc == 0; i++) {
-        const struct edges *edges = &large->edges[i];
-        rc = letters_append(word, edges->leading.data, edges->leading.bytes);
-        if (rc < 0 || edges->is_unbroken) {
+    for (const struct range *r = large->first; r != NULL && rc == 0;
+         r = r->next) {
+        rc = letters_append(word, r->leading.data, r->leading.bytes);
+        if (rc < 0 || r->is_unbroken) {
             continue;
         }
         if (word->length > 0) {
             rc = enter_word(ledger, word->data, word->length, 1);
         }
         word->length = 0;
-        rc = rc == 0 ? letters_append(word, edges->trailing.data,
-                                      edges->trailing.bytes)
+        rc = rc == 0 ? letters_append(word, r->trailing.data, r->trailing.bytes)
                      : rc;
     }
     return rc == 0 && word->length > 0
@@ -87,10 +86,11 @@ enter_range(struct ledger *ledger, struct supply *supply, struct lot *lot,
             struct finished *finished)
 {
     struct large *large = lot->large;
-    large->edges[lot->range] = (struct edges){
-        coact_text_take(&finished->leading),
-        coact_text_take(&finished->trailing), finished->is_unbroken};
-    if (++large->done < large->ranges) {
+    lot->range->leading = coact_text_take(&finished->leading);
+    lot->range->trailing = coact_text_take(&finished->trailing);
+    lot->range->is_unbroken = finished->is_unbroken;
+    large->open--;
+    if (large->open > 0 || !large->is_whole) {
         return 0;
     }
     struct letters word = {0};

@@ -92,17 +92,17 @@ report(const struct job *job, int64_t elapsed_ns)
     const char *all = job->options->all;
     int rc = report_print(job, elapsed_ns);
     if (rc < 0) {
-        return failed("standard output", coact_strerror(rc));
+        return failed("standard output", strerrordesc_np(-rc));
     }
     rc = all != NULL ? report_write_all(job, all) : 0;
     if (rc < 0) {
-        return failed(all, coact_strerror(rc));
+        return failed(all, strerrordesc_np(-rc));
     }
     return job->troubles > 0 ? EXIT_NOT_ALL_READ : EXIT_ALL_IS_WELL;
 }
 
 static int
-play(const struct options *options)
+play_with(const struct options *options)
 {
     // Not on our stack: it must be there when the clean-up runs.
     struct play *play = coact_arena(sizeof(*play));
@@ -114,8 +114,7 @@ play(const struct options *options)
     play->scouting.root = options->root;
     int64_t started_ns = coact_now_ns();
     int code = count(play);
-    return code != 0 ? code
-                     : report(&play->job, coact_now_ns() - started_ns);
+    return code != 0 ? code : report(&play->job, coact_now_ns() - started_ns);
 }
 
 static int
@@ -134,7 +133,7 @@ run(int argc, char **argv)
         (void)failed(options.root, strerrordesc_np(errno));
         return EXIT_USAGE;
     }
-    return play(&options);
+    return play_with(&options);
 }
 
 int

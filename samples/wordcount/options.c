@@ -13,13 +13,16 @@
 const char options_usage[] =
     "usage: wordcount [DIR] [options]\n"
     "\n"
-    "Counts the words of all regular files below DIR (/usr/include), in worker\n"
-    "processes under a supervisor.  A word is a run of the letters A to Z, its\n"
+    "Counts the words of all regular files below DIR (/usr/include), in "
+    "worker\n"
+    "processes under a supervisor.  A word is a run of the letters A to Z, "
+    "its\n"
     "case does not matter.  Symbolic links below DIR are not followed.\n"
     "\n"
     "  --workers N    so many worker processes, up to 256 (4)\n"
     "  --top N        print the N most frequent words (20)\n"
-    "  --all FILE     write every word to FILE, as WORD<TAB>COUNT, in byte order\n"
+    "  --all FILE     write every word to FILE, as WORD<TAB>COUNT, in byte "
+    "order\n"
     "  --chaos[=MS]   kill a random worker with SIGKILL every MS milliseconds\n"
     "                 (500); the result is the same\n"
     "  --threads      workers are actors in this process instead\n"
@@ -27,7 +30,8 @@ const char options_usage[] =
     "  --help, --version\n"
     "\n"
     "Exit code: 0; 1 if something could not be read, or changed while it was\n"
-    "read; 2 for a bad option or a missing DIR; 3 if the job failed or its result\n"
+    "read; 2 for a bad option or a missing DIR; 3 if the job failed or its "
+    "result\n"
     "could not be written; 130 and 143 after SIGINT and SIGTERM.\n";
 
 const char options_version[] = "wordcount, a sample of coact\n";
@@ -65,7 +69,7 @@ take_option(struct options *options, int option)
     int64_t number = 0;
     switch (option) {
     case 'w':
-        if (!take_number("--workers", optarg, 1, 256, &number)) {
+        if (!take_number("--workers", optarg, 1, WORKERS_MAX, &number)) {
             return false;
         }
         options->workers = (uint32_t)number;
@@ -78,8 +82,8 @@ take_option(struct options *options, int option)
         return true;
     case 'c':
         options->chaos_ms = 500;
-        return optarg == NULL || take_number("--chaos", optarg, 1, 86400000,
-                                             &options->chaos_ms);
+        return optarg == NULL ||
+               take_number("--chaos", optarg, 1, 86400000, &options->chaos_ms);
     case 'a':
         options->all = optarg;
         return true;
@@ -100,16 +104,15 @@ take_option(struct options *options, int option)
     }
 }
 
-static const struct option known[] = {
-    {"workers", required_argument, NULL, 'w'},
-    {"top", required_argument, NULL, 't'},
-    {"all", required_argument, NULL, 'a'},
-    {"chaos", optional_argument, NULL, 'c'},
-    {"threads", no_argument, NULL, 'T'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {NULL, 0, NULL, 0}};
+static const struct option known[] = {{"workers", required_argument, NULL, 'w'},
+                                      {"top", required_argument, NULL, 't'},
+                                      {"all", required_argument, NULL, 'a'},
+                                      {"chaos", optional_argument, NULL, 'c'},
+                                      {"threads", no_argument, NULL, 'T'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {"version", no_argument, NULL, 'v'},
+                                      {NULL, 0, NULL, 0}};
 
 bool
 options_parse(struct options *options, int argc, char **argv)

@@ -16,6 +16,8 @@ enum exit_code {
     EXIT_FAILED = 3 /* no result, or nowhere to write it */
 };
 
+enum { WORKERS_MAX = 256 };
+
 struct options {
     const char *root;
     const char *all; /* the file for all words; NULL: none */

@@ -16,11 +16,11 @@ enum { LINE_SECONDS = 2, BAR_CELLS = 30, LINE_BYTES = 256 };
 void
 progress_begin(struct progress *progress, bool is_quiet, int64_t now_ns)
 {
-    *progress = (struct progress){.is_quiet = is_quiet,
-                                  .is_bar = !is_quiet &&
-                                            isatty(STDERR_FILENO) == 1,
-                                  .started_ns = now_ns,
-                                  .said_ns = now_ns};
+    *progress =
+        (struct progress){.is_quiet = is_quiet,
+                          .is_bar = !is_quiet && isatty(STDERR_FILENO) == 1,
+                          .started_ns = now_ns,
+                          .said_ns = now_ns};
 }
 
 void
@@ -39,12 +39,12 @@ describe(const struct progress *progress, const struct progress_now *now,
 {
     double seconds = (double)(now_ns - progress->started_ns) / 1e9;
     double megabytes = (double)now->bytes / 1e6;
-    int used = snprintf(text, LINE_BYTES, "%" PRIu64 " files, %.0f MB, %.0f MB/s",
-                        now->files, megabytes,
-                        seconds > 0 ? megabytes / seconds : 0);
+    int used =
+        snprintf(text, LINE_BYTES, "%" PRIu64 " files, %.0f MB, %.0f MB/s",
+                 now->files, megabytes, seconds > 0 ? megabytes / seconds : 0);
     if (now->kills > 0 && used > 0 && used < LINE_BYTES) {
-        snprintf(text + used, (size_t)(LINE_BYTES - used), ", %" PRIu64 " kills",
-                 now->kills);
+        snprintf(text + used, (size_t)(LINE_BYTES - used),
+                 ", %" PRIu64 " kills", now->kills);
     }
 }
 
@@ -70,7 +70,8 @@ columns(void)
 }
 
 static void
-draw(struct progress *progress, const struct progress_now *now, const char *text)
+draw(struct progress *progress, const struct progress_now *now,
+     const char *text)
 {
     char line[LINE_BYTES + BAR_CELLS + 16];
     char bar[BAR_CELLS + 1];
@@ -96,7 +97,8 @@ progress_show(struct progress *progress, const struct progress_now *now,
     describe(progress, now, now_ns, text);
     if (progress->is_bar) {
         draw(progress, now, text);
-    } else if (now_ns - progress->said_ns >= LINE_SECONDS * INT64_C(1000000000)) {
+    } else if (now_ns - progress->said_ns >=
+               LINE_SECONDS * INT64_C(1000000000)) {
         progress->said_ns = now_ns;
         fprintf(stderr, "wordcount: %s\n", text);
     }
@@ -105,7 +107,8 @@ progress_show(struct progress *progress, const struct progress_now *now,
 static void
 put_escaped(const char *path)
 {
-    for (const unsigned char *at = (const unsigned char *)path; *at != 0; at++) {
+    for (const unsigned char *at = (const unsigned char *)path; *at != 0;
+         at++) {
         if (*at < ' ' || *at == 127 || *at == '\\') {
             fprintf(stderr, "\\%03o", *at);
         } else {

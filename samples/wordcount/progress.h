@@ -15,7 +15,7 @@
 
 struct progress {
     bool is_quiet, is_bar;
-    bool is_drawn;        /* there is a bar to erase */
+    bool is_drawn; /* there is a bar to erase */
     int64_t started_ns;
     int64_t said_ns;      /* when the last plain line was */
     uint64_t expected;    /* bytes in the tree, as far as is known */

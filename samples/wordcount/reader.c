@@ -62,8 +62,7 @@ end_word(struct reader *reader)
 {
     int rc = 0;
     if (reader->is_broken) {
-        rc = add(reader->table, reader->trailing.data,
-                 reader->trailing.length);
+        rc = add(reader->table, reader->trailing.data, reader->trailing.length);
     } else {
         swap(&reader->leading, &reader->trailing);
         reader->is_broken = true;
@@ -106,8 +105,7 @@ int
 reader_end_file(struct reader *reader)
 {
     reader_end_range(reader);
-    int rc =
-        add(reader->table, reader->leading.data, reader->leading.length);
+    int rc = add(reader->table, reader->leading.data, reader->leading.length);
     return rc < 0 ? rc
                   : add(reader->table, reader->trailing.data,
                         reader->trailing.length);

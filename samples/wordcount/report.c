@@ -29,7 +29,8 @@ print_totals(const struct job *job, int64_t elapsed_ns)
 {
     const struct ledger *ledger = &job->ledger;
     double seconds = (double)elapsed_ns / 1e9;
-    printf("\n%12" PRIu64 "  files\n%12" PRIu64 "  bytes\n%12" PRIu64 "  words\n"
+    printf("\n%12" PRIu64 "  files\n%12" PRIu64 "  bytes\n%12" PRIu64
+           "  words\n"
            "%12zu  distinct words\n",
            ledger->files, ledger->bytes, ledger->words, ledger->table.used);
     if (job->options->chaos_ms > 0) {

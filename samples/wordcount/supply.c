@@ -7,17 +7,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct supply {
     struct walk *walk;
+    bool is_over; /* the walk */
+    struct walk_file
+        met; /* by the walk, but in no lot so far; path NULL: none */
+    struct large *large; /* what `met` is cut up as, if it has begun */
+    uint64_t offset;     /* of its next range */
+    uint64_t lot_bytes;  /* the cost of the next lot, at most */
+    uint64_t numbers;    /* of lots */
     struct lot *returned;
     struct large *larges; /* all that live */
-    uint64_t numbers;
-    bool is_over;          /* the walk */
-    struct walk_file met;  /* by the walk, but in no lot so far; path NULL: none */
-    struct large *large;   /* what `met` is cut up as, if it has begun */
-    uint64_t offset;       /* of its next range */
 };
 
 int
@@ -33,6 +34,7 @@ supply_new(struct supply **out, const char *root, walk_complain *complain,
         free(supply);
         return rc;
     }
+    supply->lot_bytes = LOT_BYTES;
     *out = supply;
     return 0;
 }
@@ -44,90 +46,18 @@ supply_free(struct supply *supply)
         return;
     }
     while (supply->returned != NULL) {
-        struct lot *next = supply->returned->next;
-        lot_free(supply->returned);
-        supply->returned = next;
+        struct lot *lot = supply->returned;
+        supply->returned = lot->next;
+        lot_free(lot);
     }
     while (supply->larges != NULL) {
-        supply_end_large(supply, supply->larges);
+        large_free(&supply->larges, supply->larges);
     }
     walk_free(supply->walk);
     free(supply);
 }
 
-/* ---- One lot ---- */
-
-static void
-forget_stages(struct lot *lot)
-{
-    while (lot->staged != NULL) {
-        struct stage *next = lot->staged->next;
-        coact_text_free(&lot->staged->words);
-        coact_list_free(lot->staged->times);
-        free(lot->staged);
-        lot->staged = next;
-    }
-}
-
-void
-lot_free(struct lot *lot)
-{
-    if (lot == NULL) {
-        return;
-    }
-    forget_stages(lot);
-    for (size_t i = 0; i < lot->file_count; i++) {
-        free(lot->files[i].path);
-    }
-    free(lot->files);
-    free(lot);
-}
-
-void
-supply_end_large(struct supply *supply, struct large *large)
-{
-    struct large **at = &supply->larges;
-    while (*at != large) {
-        at = &(*at)->next;
-    }
-    *at = large->next;
-    for (size_t i = 0; i < large->ranges; i++) {
-        coact_text_free(&large->edges[i].leading);
-        coact_text_free(&large->edges[i].trailing);
-    }
-    free(large->edges);
-    free(large);
-}
-
-static struct lot *
-lot_new(struct supply *supply, size_t files)
-{
-    struct lot *lot = calloc(1, sizeof(*lot));
-    if (lot == NULL) {
-        return NULL;
-    }
-    lot->files = calloc(files, sizeof(*lot->files));
-    if (lot->files == NULL) {
-        free(lot);
-        return NULL;
-    }
-    lot->number = ++supply->numbers;
-    return lot;
-}
-
-/* All of the file that was met, from the offset on or only so many bytes. */
-static int
-lot_add(struct lot *lot, const char *path, struct lot_file what)
-{
-    what.path = strdup(path);
-    if (what.path == NULL) {
-        return -ENOMEM;
-    }
-    lot->files[lot->file_count++] = what;
-    return 0;
-}
-
-/* ---- Making them ---- */
+/* ---- Lots from the tree ---- */
 
 static int
 meet(struct supply *supply)
@@ -143,89 +73,71 @@ meet(struct supply *supply)
     return rc < 0 ? rc : 0;
 }
 
-static int
-begin_large(struct supply *supply)
+static struct lot_file
+next_range(const struct supply *supply)
 {
-    size_t ranges = (size_t)((supply->met.bytes + LOT_BYTES - 1) / LOT_BYTES);
-    struct large *large = calloc(1, sizeof(*large));
-    if (large != NULL) {
-        large->edges = calloc(ranges, sizeof(*large->edges));
-    }
-    if (large == NULL || large->edges == NULL) {
-        free(large);
-        return -ENOMEM;
-    }
-    large->ranges = ranges;
-    large->next = supply->larges;
-    supply->larges = large;
-    supply->large = large;
-    supply->offset = 0;
-    return 0;
+    uint64_t left = supply->met.bytes - supply->offset;
+    bool is_last = left <= supply->lot_bytes;
+    return (struct lot_file){.offset = supply->offset,
+                             .bytes = is_last ? left : supply->lot_bytes,
+                             .to_end = is_last};
 }
 
 static int
 cut_range(struct supply *supply, struct lot *lot)
 {
-    int rc = supply->large == NULL ? begin_large(supply) : 0;
-    if (rc < 0) {
-        return rc;
+    if (supply->large == NULL) {
+        supply->large = large_new(&supply->larges);
+        supply->offset = 0;
     }
-    uint64_t left = supply->met.bytes - supply->offset;
-    bool is_last = left <= LOT_BYTES;
-    rc = lot_add(lot, supply->met.path,
-                 (struct lot_file){.offset = supply->offset,
-                                   .bytes = is_last ? left : LOT_BYTES,
-                                   .to_end = is_last});
-    lot->large = supply->large;
-    lot->range = (size_t)(supply->offset / LOT_BYTES);
-    supply->offset += LOT_BYTES;
-    if (is_last) {
+    struct large *large = supply->large;
+    struct lot_file file = next_range(supply);
+    if (large == NULL || lot_add(lot, supply->met.path, file) < 0) {
+        return -ENOMEM;
+    }
+    lot->large = large;
+    lot->range = large_extend(large, large->last);
+    if (lot->range == NULL) {
+        return -ENOMEM;
+    }
+    supply->offset += file.bytes;
+    if (file.to_end) {
+        large->is_whole = true;
         supply->large = NULL;
         supply->met.path = NULL;
     }
-    return rc;
+    return 0;
 }
 
 static int
 pack_files(struct supply *supply, struct lot *lot)
 {
-    uint64_t bytes = 0;
+    uint64_t cost = 0;
     int rc = 0;
-    while (rc == 0 && supply->met.path != NULL &&
-           lot->file_count < LOT_FILES && bytes + supply->met.bytes <= LOT_BYTES) {
-        rc = lot_add(lot, supply->met.path,
-                     (struct lot_file){.bytes = supply->met.bytes,
-                                       .to_end = true});
-        bytes += supply->met.bytes;
+    while (rc == 0 && supply->met.path != NULL && lot->file_count < LOT_FILES) {
+        cost += supply->met.bytes + FILE_COSTS;
+        if (lot->file_count > 0 && cost > supply->lot_bytes) {
+            break;
+        }
+        rc = lot_add(
+            lot, supply->met.path,
+            (struct lot_file){.bytes = supply->met.bytes, .to_end = true});
         supply->met.path = NULL;
         rc = rc == 0 ? meet(supply) : rc;
     }
     return rc;
 }
 
-static struct lot *
-take_returned(struct supply *supply)
+static int
+make_lot(struct supply *supply, struct lot **out)
 {
-    struct lot *lot = supply->returned;
-    supply->returned = lot->next;
-    lot->next = NULL;
-    return lot;
-}
-
-int
-supply_next(struct supply *supply, struct lot **out)
-{
-    *out = NULL;
-    if (supply->returned != NULL) {
-        *out = take_returned(supply);
-        return 0;
-    }
     int rc = meet(supply);
     if (rc < 0 || supply->met.path == NULL) {
         return rc;
     }
-    bool is_large = supply->met.bytes > LOT_BYTES;
-    struct lot *lot = lot_new(supply, is_large ? 1 : LOT_FILES);
+    bool is_large =
+        supply->large != NULL || supply->met.bytes > supply->lot_bytes;
+    struct lot *lot = lot_new(++supply->numbers, is_large ? 1 : LOT_FILES);
     if (lot == NULL) {
         return -ENOMEM;
     }
@@ -238,11 +150,67 @@ supply_next(struct supply *supply, struct lot **out)
     return 0;
 }
 
+/* ---- Lots that come back ---- */
+
+static void
+put_back(struct supply *supply, struct lot *lot)
+{
+    lot->next = supply->returned;
+    supply->returned = lot;
+}
+
+static struct lot *
+take_back(struct supply *supply)
+{
+    struct lot *lot = supply->returned;
+    supply->returned = lot->next;
+    lot->next = NULL;
+    while (lot_cost(lot) > supply->lot_bytes) {
+        struct lot *half = lot_cut(lot, supply->numbers + 1, &supply->larges);
+        if (half == NULL) {
+            break;
+        }
+        supply->numbers++;
+        put_back(supply, half);
+    }
+    return lot;
+}
+
+int
+supply_next(struct supply *supply, struct lot **out)
+{
+    *out = NULL;
+    if (supply->returned != NULL) {
+        *out = take_back(supply);
+        return 0;
+    }
+    return make_lot(supply, out);
+}
+
 void
 supply_return(struct supply *supply, struct lot *lot)
 {
-    forget_stages(lot);
+    lot_unstage(lot);
     lot->attempt++;
-    lot->next = supply->returned;
-    supply->returned = lot;
+    put_back(supply, lot);
+    supply->lot_bytes /= 2;
+    if (supply->lot_bytes < LOT_BYTES_LEAST) {
+        supply->lot_bytes = LOT_BYTES_LEAST;
+    }
+}
+
+void
+supply_done(struct supply *supply, struct lot *lot)
+{
+    lot_free(lot);
+    supply->lot_bytes += supply->lot_bytes / 8;
+    if (supply->lot_bytes > LOT_BYTES) {
+        supply->lot_bytes = LOT_BYTES;
+    }
+}
+
+void
+supply_end_large(struct supply *supply, struct large *large)
+{
+    large_free(&supply->larges, large);
 }

@@ -31,10 +31,10 @@ walk_new(struct walk **out, const char *root, walk_complain *complain,
     walk->root = strdup(root);
     char *roots[] = {walk->root, NULL};
     // A change of directory would be one of all threads of the process.
-    walk->fts = walk->root == NULL
-                    ? NULL
-                    : fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR,
-                               NULL);
+    walk->fts =
+        walk->root == NULL
+            ? NULL
+            : fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
     if (walk->fts == NULL) {
         walk_free(walk);
         return -ENOMEM;

@@ -252,11 +252,17 @@ keeps_house(peer_self self, void *arg)
         }
         coact_timer_id timer;
         if (coact_timer_start(&timer, coact_in_ms(1), 0, NULL) == 0) {
-            bool ticked = false;
+            bool ticked = false, stopped = false;
             COACT_RECEIVE(self, IN_TIME) {
             case COACT_ON_TICK(t):
                 ticked = t->timer.id == timer.id;
                 break;
+            case COACT_ON_CANCELLED:
+                stopped = true;
+                break;
+            }
+            if (stopped) {
+                return; // the conductor could not be joined
             }
             ck_assert(ticked);
         }
@@ -267,7 +273,7 @@ keeps_house(peer_self self, void *arg)
                          rc == 0 ? 0 : -ENOENT);
         ck_assert_int_eq(coact_unregister("a name"), rc == 0 ? 0 : -ENOENT);
         if (coact_sleep(coact_in_ms(1)) < 0) {
-            return; // stopped: the conductor could not be joined
+            return;
         }
     }
     while (coact_undefer() == 0) {
@@ -302,8 +308,7 @@ START_TEST(a_runtime_stops_though_everything_fails)
 }
 END_TEST
 
-SUITE_MAIN("failures_sim",
-           a_runtime_whose_start_fails_anywhere_leaves_nothing,
+SUITE_MAIN("failures_sim", a_runtime_whose_start_fails_anywhere_leaves_nothing,
            a_spawn_fails_whole_or_not_at_all,
            a_link_or_monitor_that_was_made_says_its_news_whatever_fails_later,
            an_ask_or_send_that_fails_destroys_what_it_was_given,

@@ -32,8 +32,16 @@ COACT_MESSAGE(toy_state, (1, pid), (2, title), (3, number), (4, sum),
               (5, self));
 COACT_SIGNAL_REQUEST(who_are_you, toy_state);
 
-enum blow { BY_SEGV = 1, BY_KILL, BY_EXIT_3, BY_EXIT_0, BY_HANG, BY_RETURN,
-            BY_FAILURE, BY_OVERFLOW };
+enum blow {
+    BY_SEGV = 1,
+    BY_KILL,
+    BY_EXIT_3,
+    BY_EXIT_0,
+    BY_HANG,
+    BY_RETURN,
+    BY_FAILURE,
+    BY_OVERFLOW
+};
 struct blow_up {
     int32_t how;
 };
@@ -109,8 +117,7 @@ toy_run(toy_self self, void *arg)
 {
     for (;;) {
         int32_t how = 0;
-        COACT_RECEIVE(self, COACT_FOREVER)
-        {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(who_are_you, m): {
             struct toy_state s = state_of(self, arg);
             coact_reply(m, .pid = s.pid, .title = s.title, .number = s.number,
@@ -302,7 +309,7 @@ blow_thrice(const struct coact_child *child, enum blow how, int code,
         toy_ref toy = toy_of(top, child->id);
         int32_t pid = pid_of(toy);
         ck_assert_int_ne(pid, getpid());
-        coact_send(toy, blow_up, .how = how);
+        coact_send(toy, blow_up, .how = (int32_t)how);
         struct looked looked = await_end(top, i);
         ck_assert_int_eq(looked.reason.code, code);
         ck_assert_msg(strstr(looked.reason.text, text) != NULL, "%s",
@@ -551,25 +558,32 @@ static int
 play_init(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    static const struct coact_child slow = {
-        .id = "slow", .isolated = true, .wait_init = true,
-        .mailbox = &toy_coact_mailbox, .body = (void (*)(void))slow_run};
+    static const struct coact_child slow = {.id = "slow",
+                                            .isolated = true,
+                                            .wait_init = true,
+                                            .mailbox = &toy_coact_mailbox,
+                                            .body = (void (*)(void))slow_run};
     coact_supervisor_ref top = supervise_one(&slow);
     ck_assert_int_gt(pid_of(toy_of(top, "slow")), 0);
     stop(top);
 
-    static const struct coact_child never = {
-        .id = "never", .isolated = true, .wait_init = true,
-        .start_ns = COACT_MS(400), .mailbox = &toy_coact_mailbox,
-        .body = (void (*)(void))never_run};
+    static const struct coact_child never = {.id = "never",
+                                             .isolated = true,
+                                             .wait_init = true,
+                                             .start_ns = COACT_MS(400),
+                                             .mailbox = &toy_coact_mailbox,
+                                             .body = (void (*)(void))never_run};
     const struct coact_supervisor spec = {.children = &never, .child_count = 1};
     struct coact_reason why;
     ck_assert_int_eq(coact_supervise(&spec, SOON, &top, &why), -ETIMEDOUT);
     ck_assert_ptr_nonnull(strstr(why.text, "never"));
 
-    static const struct coact_child broken = {
-        .id = "broken", .isolated = true, .wait_init = true,
-        .mailbox = &toy_coact_mailbox, .body = (void (*)(void))broken_run};
+    static const struct coact_child broken = {.id = "broken",
+                                              .isolated = true,
+                                              .wait_init = true,
+                                              .mailbox = &toy_coact_mailbox,
+                                              .body =
+                                                  (void (*)(void))broken_run};
     const struct coact_supervisor with_broken = {.children = &broken,
                                                  .child_count = 1};
     ck_assert_int_eq(coact_supervise(&with_broken, SOON, &top, &why), -EACCES);
@@ -593,8 +607,7 @@ static void
 keeper_run(keeper_self self, void *arg)
 {
     struct keeper_state *state = arg;
-    COACT_RECEIVE(self, SOON)
-    {
+    COACT_RECEIVE(self, SOON) {
     case COACT_ON(cleaned_up, m): {
         state->pid = m->pid;
     } break;

@@ -137,8 +137,7 @@ idle_run(toy_self self, void *arg)
     (void)arg;
     COACT_CHECK(coact_defer(say_cleaned, NULL) == 0);
     for (;;) {
-        COACT_RECEIVE(self, COACT_FOREVER)
-        {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(who, m): {
             coact_reply(m, .pid = getpid());
         } break;
@@ -152,8 +151,7 @@ mute_run(toy_self self, void *arg)
 {
     (void)arg;
     for (;;) {
-        COACT_RECEIVE(self, COACT_FOREVER)
-        {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(who, m): {
             (void)coact_keep(m);
             say("asked");
@@ -345,9 +343,10 @@ static int
 main_with_isolated(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    static const struct coact_child child = {
-        .id = "isolated", .isolated = true, .mailbox = &toy_coact_mailbox,
-        .body = (void (*)(void))idle_run};
+    static const struct coact_child child = {.id = "isolated",
+                                             .isolated = true,
+                                             .mailbox = &toy_coact_mailbox,
+                                             .body = (void (*)(void))idle_run};
     const struct coact_supervisor spec = {
         .children = &child, .child_count = 1, .link = true};
     coact_supervisor_ref top;
@@ -364,10 +363,13 @@ main_with_isolated(int argc, char **argv)
 static struct coact_program
 program_of(int (*fn)(int argc, char **argv))
 {
-    return (struct coact_program){
-        .name = "prog", .main = fn, .options = {.workers = 2},
-        .bodies = bodies, .body_count = COUNT(bodies),
-        .usage = "usage: prog", .version = "prog 1.2"};
+    return (struct coact_program){.name = "prog",
+                                  .main = fn,
+                                  .options = {.workers = 2},
+                                  .bodies = bodies,
+                                  .body_count = COUNT(bodies),
+                                  .usage = "usage: prog",
+                                  .version = "prog 1.2"};
 }
 
 /* ---- The end by itself --------------------------------------------------- */
@@ -592,10 +594,10 @@ ck_crash(int (*fn)(int argc, char **argv), int sig, const char *const *words)
 
 START_TEST(a_crash_names_the_signal_and_the_actor)
 {
-    static const char *const fault[] = {"prog (process ",
-                                        "signal 11 (SIGSEGV) at address 0x40",
-                                        "in actor faulty (", "mailbox toy)",
-                                        "actors_main(+0x", NULL};
+    static const char *const fault[] = {
+        "prog (process ",    "signal 11 (SIGSEGV) at address 0x40",
+        "in actor faulty (", "mailbox toy)",
+        "actors_main(+0x",   NULL};
     ck_crash(main_with_fault, SIGSEGV, fault);
     static const char *const aborted[] = {"signal 6 (SIGABRT)",
                                           "in actor aborting (", NULL};

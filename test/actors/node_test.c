@@ -89,9 +89,9 @@ use_address(boss_self self)
     puppet_ref two = town_puppet(2);
     puppet_ref three = town_puppet(3);
     // Node 3 gets to know an actor of node 2 from us, and uses it.
-    town_tell(self, three, (struct order){.what = TOWN_USE, .who = two.ref});
-    for (int32_t seen = 0; seen == 0;) {
-        seen = tell(self, two, TOWN_COUNT, two.ref).n;
+    while (tell(self, three, TOWN_USE, two.ref).n == -ENOTCONN) {
+    }
+    while (tell(self, two, TOWN_COUNT, two.ref).n == 0) {
     }
     // And ours: the item comes before the word that it was sent.
     town_tell(self, three,

@@ -110,9 +110,8 @@ conduct(uint32_t workers, void (*body)(peer_self self, void *arg), void *arg)
 {
     struct coact_runtime *runtime = start_runtime(workers);
     peer_ref conductor;
-    ck_assert_int_eq(coact_spawn_with(peer, &conductor, body, arg,
-                                      .label = "conductor"),
-                     0);
+    ck_assert_int_eq(
+        coact_spawn_with(peer, &conductor, body, arg, .label = "conductor"), 0);
     struct coact_reason reason;
     ck_assert_int_eq(coact_join(conductor.ref, IN_TIME, &reason), 0);
     if (reason.code != COACT_NOPROC) {

@@ -560,7 +560,8 @@ START_TEST(what_an_actor_holds_keeps_and_has_not_read_is_destroyed_at_its_end)
 }
 END_TEST
 
-SUITE_MAIN("receive", s19_a_full_mailbox_refuses_messages_but_not_news_and_replies,
+SUITE_MAIN("receive",
+           s19_a_full_mailbox_refuses_messages_but_not_news_and_replies,
            s19_the_bound_is_exact_also_in_a_slot_that_is_used_again,
            s20_a_blocked_sender_times_out_is_cancelled_or_freed_by_a_death,
            s20_a_crowd_of_blocked_senders_all_get_through_a_small_mailbox,

@@ -61,9 +61,11 @@ start_many(coact_supervisor_ref top, size_t many, int64_t *dawdle_ns)
     ck_assert_uint_eq(look(top).running, many);
 }
 
-/* The thread sanitizer stops at 8,128 stacks. */
+/* The thread sanitizer stops at 8,128 stacks, and the other one is slow. */
 #if defined(__SANITIZE_THREAD__)
 #define MANY 5000
+#elif defined(__SANITIZE_ADDRESS__)
+#define MANY 20000
 #else
 #define MANY 100000
 #endif

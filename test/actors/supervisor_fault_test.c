@@ -114,5 +114,57 @@ START_TEST(no_failed_allocation_leaks_hangs_or_loses_a_child)
 }
 END_TEST
 
+static void
+end_of_life(world_self self)
+{
+    (void)self;
+    coact_supervisor_ref top;
+    ck_assert_int_eq(build(&top), 0);
+    settle();
+    // All that comes from here on fails, for a while.
+    coact__fail_nth(nth, true);
+    int rc = coact_supervisor_stop(top, coact_in_ms(60000), NULL);
+    is_through = coact__fail_count() < nth;
+    coact__fail_nth(0, false);
+    // Late, if a supervisor below could not be asked to end until the deadline.
+    ck_assert(rc == 0 || rc == -ENOMEM || rc == -ETIMEDOUT);
+    if (rc < 0) {
+        stop(top);
+    }
+    ck_assert(!coact_is_alive(top.ref));
+    settle();
+}
+
+static void
+shut_down_again(world_self self)
+{
+    (void)self;
+    coact_supervisor_ref top;
+    ck_assert_int_eq(build(&top), 0);
+    settle();
+    ck_assert_int_eq(coact_signal_exit(top.ref, COACT_SHUTDOWN, ""), 0);
+    coact__fail_nth(1, true);
+    ck_assert_int_eq(coact_sleep(coact_in_ms(20)), 0);
+    coact__fail_nth(0, false);
+    ck_assert_int_eq(coact_join(top.ref, coact_in_ms(60000), NULL), 0);
+    settle();
+}
+
+START_TEST(no_failed_allocation_keeps_a_tree_from_ending)
+{
+    for (nth = 1; !is_through; nth++) {
+        ck_assert_uint_lt(nth, 500);
+        handed_over = destroyed = 0;
+        world_trace[0] = world_log[0] = '\0';
+        in_world_seeded(end_of_life, 1);
+        ck_assert_int_eq(handed_over, destroyed);
+    }
+    handed_over = destroyed = 0;
+    in_world(shut_down_again);
+    ck_assert_int_eq(handed_over, destroyed);
+}
+END_TEST
+
 SUITE_MAIN("supervisor_fault",
-           no_failed_allocation_leaks_hangs_or_loses_a_child)
+           no_failed_allocation_leaks_hangs_or_loses_a_child,
+           no_failed_allocation_keeps_a_tree_from_ending)

@@ -28,8 +28,7 @@ cancel_at_any_time(peer_self self, void *arg)
     for (int i = 0; i < 2000; i++) {
         coact_timer_id timer;
         int64_t period = i % 2 == 0 ? 0 : 3000;
-        ck_assert_int_eq(coact_timer_start(&timer,
-                                           coact_in_ns((i % 20) * 1000),
+        ck_assert_int_eq(coact_timer_start(&timer, coact_in_ns((i % 20) * 1000),
                                            period, NULL),
                          0);
         for (int wait = i % 6; wait > 0; wait--) {
@@ -80,6 +79,32 @@ cancel_queued(peer_self self, void *arg)
 START_TEST(s35_a_tick_that_waits_in_the_mailbox_goes_with_its_timer)
 {
     conduct(2, cancel_queued, NULL);
+}
+END_TEST
+
+/* The tick lies in the inbox, which we have not looked into since. */
+static void
+cancel_unseen(peer_self self, void *arg)
+{
+    (void)arg;
+    struct coact_tick tick;
+    for (int i = 0; i < 50; i++) {
+        struct coact_runtime_stats before, now;
+        coact_timer_id timer;
+        coact_stats(coact_runtime_here(), &before);
+        ck_assert_int_eq(coact_timer_start(&timer, coact_in_ns(1000), 0, NULL),
+                         0);
+        do { // we keep our worker; another fires it
+            coact_stats(coact_runtime_here(), &now);
+        } while (now.timers_fired == before.timers_fired);
+        ck_assert_int_eq(coact_timer_cancel(timer), 0);
+        ck_assert(!next_tick(self, COACT_NOW, &tick));
+        coact_sleep(coact_in_ns(100000)); // the others park
+    }
+}
+START_TEST(s35_a_tick_that_we_have_not_seen_arrive_goes_with_its_timer)
+{
+    conduct(2, cancel_unseen, NULL);
 }
 END_TEST
 
@@ -172,11 +197,11 @@ many_timers(peer_self self, void *arg)
     static bool seen[MANY_TIMERS];
     for (size_t i = 0; i < MANY_TIMERS; i++) {
         coact_timer_id timer;
-        ck_assert_int_eq(coact_timer_start(
-                             &timer,
-                             coact_in_ns((int64_t)((i * 7919) % 5000) * 1000),
-                             0, &seen[i]),
-                         0);
+        ck_assert_int_eq(
+            coact_timer_start(&timer,
+                              coact_in_ns((int64_t)((i * 7919) % 5000) * 1000),
+                              0, &seen[i]),
+            0);
     }
     struct coact_tick tick;
     for (size_t i = 0; i < MANY_TIMERS; i++) {
@@ -195,6 +220,7 @@ END_TEST
 
 SUITE_MAIN("ticks", s35_a_cancelled_timer_is_never_received,
            s35_a_tick_that_waits_in_the_mailbox_goes_with_its_timer,
+           s35_a_tick_that_we_have_not_seen_arrive_goes_with_its_timer,
            s36_at_most_one_tick_waits_and_tells_of_those_it_stands_for,
            s36_a_period_that_begins_now_has_missed_nothing,
            timers_end_with_their_actor_whatever_state_they_are_in,

@@ -82,8 +82,7 @@ traffic_down(struct traffic_place *place, struct traffic_heard *heard,
         if (heard->monitor[i].id == down->monitor.id) {
             uint32_t talker = place->number * TRAFFIC_TALKERS + i;
             // All that it has sent us came first.
-            COACT_CHECK(heard->next[talker] ==
-                        t->taken[talker][place->number]);
+            COACT_CHECK(heard->next[talker] == t->taken[talker][place->number]);
             heard->monitor[i].id = 0;
             heard->downs++;
             return;
@@ -151,11 +150,11 @@ traffic_listen(peer_self self, void *arg)
     until_go_body(self, NULL);
     for (uint32_t i = 0; i < TRAFFIC_TALKERS; i++) {
         peer_ref talker;
-        COACT_CHECK(coact_spawn_with(
-                        peer, &talker, traffic_talk,
-                        &place->traffic
-                             ->talkers[place->number * TRAFFIC_TALKERS + i],
-                        .monitor = &heard->monitor[i]) == 0);
+        COACT_CHECK(
+            coact_spawn_with(
+                peer, &talker, traffic_talk,
+                &place->traffic->talkers[place->number * TRAFFIC_TALKERS + i],
+                .monitor = &heard->monitor[i]) == 0);
     }
     traffic_hear(self, place, heard);
 }

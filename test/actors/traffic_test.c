@@ -5,6 +5,12 @@
  */
 #include "test/actors/traffic.h"
 
+#ifdef __SANITIZE_THREAD__
+#define SLOWNESS 10
+#else
+#define SLOWNESS 1
+#endif
+
 struct plan {
     uint32_t times, rounds, bound;
 };
@@ -17,7 +23,7 @@ conductor(peer_self self, void *arg)
     traffic.rounds = plan->rounds;
     traffic.bound = plan->bound;
     uint32_t refused = 0;
-    for (uint32_t i = 0; i < plan->times; i++) {
+    for (uint32_t i = 0; i < plan->times / SLOWNESS; i++) {
         traffic_run(self, &traffic);
         refused += traffic.refused;
     }

@@ -136,9 +136,9 @@ nap_conductor(peer_self self, void *arg)
     for (uintptr_t i = 0; i < 6; i++) {
         peer_ref p;
         coact_monitor_id monitor;
-        ck_assert_int_eq(coact_spawn_with(peer, &p, naps, (void *)i,
-                                          .monitor = &monitor),
-                         0);
+        ck_assert_int_eq(
+            coact_spawn_with(peer, &p, naps, (void *)i, .monitor = &monitor),
+            0);
     }
     for (int i = 0; i < 6; i++) {
         ck_assert_int_eq(expect_down(self).reason.code, COACT_NORMAL);

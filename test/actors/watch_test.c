@@ -216,10 +216,51 @@ START_TEST(s08_no_exit_arrives_after_unlink)
 }
 END_TEST
 
+/* It ends without having looked into its inbox, where the unlink lies. */
+struct gate {
+    _Atomic bool is_open, is_reached;
+};
+static void
+fails_at_gate(peer_self self, void *arg)
+{
+    (void)self;
+    struct gate *gate = arg;
+    gate->is_reached = true;
+    while (!gate->is_open) {
+    }
+    coact_fail(-EIO, "unaware of the unlink");
+}
+static void
+unlink_unseen(peer_self self, void *arg)
+{
+    (void)arg;
+    coact_trap_exit(true);
+    for (int i = 0; i < 50; i++) {
+        struct gate gate = {false};
+        peer_ref p;
+        coact_monitor_id monitor;
+        ck_assert_int_eq(coact_spawn_with(peer, &p, fails_at_gate, &gate,
+                                          .link = true, .monitor = &monitor),
+                         0);
+        while (!gate.is_reached) {
+            coact_sleep(coact_in_ns(50000));
+        }
+        ck_assert_int_eq(coact_unlink(p.ref), 0);
+        gate.is_open = true;
+        ck_assert_int_eq(expect_down(self).reason.code, -EIO);
+        expect_nothing(self);
+    }
+}
+START_TEST(s08_an_exit_of_one_that_has_not_seen_the_unlink_is_not_received)
+{
+    conduct(3, unlink_unseen, NULL);
+}
+END_TEST
+
 /* Two actors link each other at the same time, then one ends. */
 struct pair {
     peer_ref other;
-    _Atomic uint32_t *exits, *linked;
+    _Atomic uint32_t *exits, *linked, *ready;
 };
 static void
 links_other(peer_self self, void *arg)
@@ -227,6 +268,12 @@ links_other(peer_self self, void *arg)
     struct pair *pair = arg;
     coact_trap_exit(true);
     until_go_body(self, NULL);
+    // Both at the same moment, if there are two processors and luck.
+    atomic_fetch_add_explicit(pair->ready, 1, memory_order_relaxed);
+    int64_t patience = coact_in_ms(5);
+    while (atomic_load_explicit(pair->ready, memory_order_relaxed) < 2 &&
+           coact_now_ns() < patience) {
+    }
     ck_assert_int_eq(coact_link(pair->other.ref), 0);
     coact_yield(); // the other's link arrives
     atomic_fetch_add_explicit(pair->linked, 1, memory_order_relaxed);
@@ -251,9 +298,10 @@ link_both_ways(peer_self self, void *arg)
 {
     (void)self, (void)arg;
     for (int i = 0; i < 500; i++) {
-        _Atomic uint32_t exits = 0, linked = 0;
-        struct pair pairs[2] = {{.exits = &exits, .linked = &linked},
-                                {.exits = &exits, .linked = &linked}};
+        _Atomic uint32_t exits = 0, linked = 0, ready = 0;
+        struct pair pairs[2] = {
+            {.exits = &exits, .linked = &linked, .ready = &ready},
+            {.exits = &exits, .linked = &linked, .ready = &ready}};
         peer_ref a = spawn_peer(links_other, &pairs[0]);
         peer_ref b = spawn_peer(links_other, &pairs[1]);
         pairs[0].other = b;
@@ -276,7 +324,7 @@ link_both_ways(peer_self self, void *arg)
 }
 START_TEST(two_that_link_each_other_at_once_have_one_link)
 {
-    conduct(2, link_both_ways, NULL);
+    conduct(3, link_both_ways, NULL);
 }
 END_TEST
 
@@ -348,5 +396,6 @@ SUITE_MAIN("watch", s05_a_monitor_of_a_dead_actor_fires_once_with_noproc,
            s07_no_down_is_left_after_demonitor_also_when_it_had_fired,
            s07_demonitor_takes_a_waiting_down_out_of_the_mailbox,
            s08_no_exit_arrives_after_unlink,
+           s08_an_exit_of_one_that_has_not_seen_the_unlink_is_not_received,
            two_that_link_each_other_at_once_have_one_link,
            s09_down_and_exit_come_after_all_that_the_dead_has_sent)

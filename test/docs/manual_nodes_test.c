@@ -35,7 +35,7 @@ COACT_REQUEST(ask_weather, weather, (1, day));
 COACT_MAILBOX(oracle, ask_weather);
 
 static void
-oracle_main(oracle_self self, void *arg)
+oracle_body(oracle_self self, void *arg)
 {
     (void)arg;
     for (;;) {
@@ -99,7 +99,7 @@ START_TEST(an_actor_is_found_by_its_name_on_another_node)
 
     oracle_ref oracle;
     char text[16] = "";
-    ck_assert_int_eq(coact_spawn_with(oracle, &oracle, oracle_main, NULL,
+    ck_assert_int_eq(coact_spawn_with(oracle, &oracle, oracle_body, NULL,
                                       .runtime = second, .name = "oracle"),
                      0);
     ck_assert_int_eq(coact_attach(first), 0);
@@ -119,7 +119,7 @@ END_TEST
 /* ---- Descriptors --------------------------------------------------------- */
 
 static void
-echo_main(oracle_self self, void *arg)
+echo_body(oracle_self self, void *arg)
 {
     int fd = *(int *)arg;
     char buffer[64];
@@ -146,7 +146,7 @@ START_TEST(an_actor_reads_and_writes_a_descriptor)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends),
                      0);
     oracle_ref echo;
-    ck_assert_int_eq(coact_spawn(oracle, &echo, echo_main, &ends[1]), 0);
+    ck_assert_int_eq(coact_spawn(oracle, &echo, echo_body, &ends[1]), 0);
     char text[8] = "";
     ck_assert_int_eq(write(ends[0], "hello", 5), 5);
     ck_assert_int_eq(shutdown(ends[0], SHUT_WR), 0);

@@ -71,7 +71,7 @@ struct shop {
 };
 
 static void
-clerk_main(clerk_self self, void *arg)
+clerk_body(clerk_self self, void *arg)
 {
     struct shop *shop = arg;
     for (bool open = true; open;) {
@@ -111,7 +111,7 @@ START_TEST(a_text_taken_out_of_a_message_outlives_it)
     struct coact_runtime *runtime = begin();
     struct shop shop = {0};
     clerk_ref clerk;
-    ck_assert_int_eq(coact_spawn(clerk, &clerk, clerk_main, &shop), 0);
+    ck_assert_int_eq(coact_spawn(clerk, &clerk, clerk_body, &shop), 0);
     ck_assert_int_eq(send_order(clerk, "Long Lane"), 0);
     ck_assert_int_eq(
         coact_send(clerk, label, .text = coact_text_copy("fragile")), 0);
@@ -162,7 +162,7 @@ wait_for_resume(walker_self self, struct walk *walk)
 }
 
 static void
-walker_main(walker_self self, void *arg)
+walker_body(walker_self self, void *arg)
 {
     struct walk *walk = arg;
     for (bool done = false; !done;) {
@@ -185,7 +185,7 @@ START_TEST(what_a_selective_receive_skips_keeps_its_order)
     struct coact_runtime *runtime = begin();
     struct walk walk = {""};
     walker_ref walker;
-    ck_assert_int_eq(coact_spawn(walker, &walker, walker_main, &walk), 0);
+    ck_assert_int_eq(coact_spawn(walker, &walker, walker_body, &walk), 0);
     ck_assert_int_eq(coact_send(walker, pause_work, 0), 0);
     ck_assert_int_eq(coact_send(walker, step, .number = 1), 0);
     ck_assert_int_eq(coact_send(walker, step, .number = 2), 0);
@@ -211,7 +211,7 @@ COACT_SIGNAL(table_is_free);
 COACT_MAILBOX(host, ask_table, table_is_free);
 
 static void
-host_main(host_self self, void *arg)
+host_body(host_self self, void *arg)
 {
     struct ask_table *waiting = NULL;
     (void)arg;
@@ -264,7 +264,7 @@ seat(struct guest *guest)
 }
 
 static void
-guest_main(host_self self, void *arg)
+guest_body(host_self self, void *arg)
 {
     (void)self;
     seat(arg);
@@ -276,10 +276,10 @@ START_TEST(a_request_that_was_kept_is_answered_later)
     host_ref host;
     host_ref guests[3];
     struct guest seats[3];
-    ck_assert_int_eq(coact_spawn(host, &host, host_main, NULL), 0);
+    ck_assert_int_eq(coact_spawn(host, &host, host_body, NULL), 0);
     for (int i = 0; i < 2; i++) {
         seats[i] = (struct guest){.host = host};
-        ck_assert_int_eq(coact_spawn(host, &guests[i], guest_main, &seats[i]),
+        ck_assert_int_eq(coact_spawn(host, &guests[i], guest_body, &seats[i]),
                          0);
     }
     ck_assert_int_eq(coact_join(guests[1].ref, COACT_FOREVER, NULL), 0);
@@ -291,7 +291,7 @@ START_TEST(a_request_that_was_kept_is_answered_later)
     // Nobody answers the third, who gives up after two seconds.
     int64_t before = coact_now_ns();
     seats[2] = (struct guest){.host = host};
-    ck_assert_int_eq(coact_spawn(host, &guests[2], guest_main, &seats[2]), 0);
+    ck_assert_int_eq(coact_spawn(host, &guests[2], guest_body, &seats[2]), 0);
     ck_assert_int_eq(coact_join(guests[2].ref, COACT_FOREVER, NULL), 0);
     ck_assert_int_eq(seats[2].rc, -ETIMEDOUT);
     ck_assert_int_ge(coact_now_ns() - before, COACT_SECONDS(2));
@@ -326,7 +326,7 @@ bake(struct oven *oven)
 }
 
 static void
-baker_main(host_self self, void *arg)
+baker_body(host_self self, void *arg)
 {
     struct oven *oven = arg;
     (void)self;
@@ -343,7 +343,7 @@ START_TEST(an_actor_that_is_asked_to_end_unwinds)
     host_ref bakers[2];
     struct coact_reason why;
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(coact_spawn(host, &bakers[i], baker_main, &ovens[i]),
+        ck_assert_int_eq(coact_spawn(host, &bakers[i], baker_body, &ovens[i]),
                          0);
     }
     ck_assert_int_eq(coact_join(bakers[0].ref, coact_in_ms(90000), NULL),
@@ -364,7 +364,7 @@ COACT_SIGNAL(start_now);
 COACT_MAILBOX(pair, start_now);
 
 static void
-failing_main(pair_self self, void *arg)
+failing_body(pair_self self, void *arg)
 {
     (void)arg;
     COACT_RECEIVE(self, COACT_FOREVER) {
@@ -378,13 +378,13 @@ struct watch {
 };
 
 static void
-trapping_main(pair_self self, void *arg)
+trapping_body(pair_self self, void *arg)
 {
     struct watch *watch = arg;
     pair_ref other;
     COACT_CHECK(coact_trap_exit(true) == 0);
     COACT_CHECK(
-        coact_spawn_with(pair, &other, failing_main, NULL, .link = true) == 0);
+        coact_spawn_with(pair, &other, failing_body, NULL, .link = true) == 0);
     COACT_CHECK(coact_send(other, start_now, 0) == 0);
     COACT_RECEIVE(self, COACT_FOREVER) {
     case COACT_ON_EXIT(e):
@@ -398,7 +398,7 @@ START_TEST(who_traps_exits_hears_of_a_linked_actors_end)
     struct coact_runtime *runtime = begin();
     struct watch watch = {{0}};
     pair_ref trapping;
-    ck_assert_int_eq(coact_spawn(pair, &trapping, trapping_main, &watch), 0);
+    ck_assert_int_eq(coact_spawn(pair, &trapping, trapping_body, &watch), 0);
     ck_assert_int_eq(coact_join(trapping.ref, COACT_FOREVER, NULL), 0);
     ck_assert_int_eq(watch.heard.code, -EIO);
     ck_assert_str_eq(watch.heard.text, "the disk is full");
@@ -409,7 +409,7 @@ END_TEST
 /* ---- Supervisors and names ----------------------------------------------- */
 
 static void
-pool_main(pair_self self, void *arg)
+pool_body(pair_self self, void *arg)
 {
     struct watch *watch = arg;
     (void)self;
@@ -424,8 +424,8 @@ static int
 start_tree(struct watch *watch, coact_supervisor_ref *top)
 {
     const struct coact_child workers[] = {
-        COACT_CHILD(pair, "left", pool_main, watch, .wait_init = true),
-        COACT_CHILD(pair, "right", pool_main, watch, .wait_init = true,
+        COACT_CHILD(pair, "left", pool_body, watch, .wait_init = true),
+        COACT_CHILD(pair, "right", pool_body, watch, .wait_init = true,
                     .options.name = "right"),
     };
     const struct coact_supervisor pool = {
@@ -434,7 +434,7 @@ start_tree(struct watch *watch, coact_supervisor_ref *top)
         .child_count = 2,
     };
     const struct coact_child all[] = {
-        COACT_CHILD(host, "host", host_main, NULL, .restart = COACT_TRANSIENT),
+        COACT_CHILD(host, "host", host_body, NULL, .restart = COACT_TRANSIENT),
         COACT_CHILD_SUPERVISOR("pool", &pool),
     };
     const struct coact_supervisor spec = {
@@ -509,7 +509,7 @@ START_TEST(the_list_of_actors_says_what_each_waits_for)
     FILE *to = fmemopen(text, sizeof(text), "w");
     host_ref host;
     ck_assert_int_eq(
-        coact_spawn_with(host, &host, host_main, NULL, .label = "the host"), 0);
+        coact_spawn_with(host, &host, host_body, NULL, .label = "the host"), 0);
     ck_assert_int_eq(coact_send(host, table_is_free, 0), 0);
     coact_pump(runtime, coact_in_ms(1));
     print_all(runtime, to);
@@ -531,7 +531,7 @@ START_TEST(a_minute_of_simulated_time_takes_no_time)
 
     struct walk walk = {""};
     walker_ref walker;
-    ck_assert_int_eq(coact_spawn(walker, &walker, walker_main, &walk), 0);
+    ck_assert_int_eq(coact_spawn(walker, &walker, walker_body, &walk), 0);
     ck_assert_int_eq(coact_send(walker, pause_work, 0), 0);
     int64_t before = coact_now_ns();
     ck_assert_int_eq(coact_join(walker.ref, COACT_FOREVER, NULL), 0);

@@ -1,0 +1,108 @@
+/*
+ * idle_test.c - who waits costs nothing.
+ *
+ * A thread that makes a system call, or runs at all, is switched to and away
+ * from; the kernel counts that for each thread.  So a runtime at rest is one
+ * whose threads' counts stand still.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test/actors/peers.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#define REST_US 300000
+
+/* ThreadSanitizer has a thread of its own, which we cannot tell from ours. */
+#ifdef __SANITIZE_THREAD__
+#define IS_WATCHED true
+#define MANY 2000
+#else
+#define IS_WATCHED false
+#define MANY 10000
+#endif
+
+/* The switches of all threads but the calling one. */
+static uint64_t
+switches_of_others(void)
+{
+    uint64_t total = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    struct dirent *entry;
+    while ((entry = readdir(tasks)) != NULL) {
+        long id = strtol(entry->d_name, NULL, 10);
+        if (id == 0 || id == (long)gettid()) {
+            continue;
+        }
+        char path[64];
+        char line[128];
+        snprintf(path, sizeof(path), "/proc/self/task/%ld/status", id);
+        FILE *status = fopen(path, "re");
+        ck_assert_ptr_nonnull(status);
+        while (fgets(line, sizeof(line), status) != NULL) {
+            const char *found = strstr(line, "voluntary_ctxt_switches:");
+            if (found != NULL) {
+                total += strtoull(strchr(found, ':') + 1, NULL, 10);
+            }
+        }
+        fclose(status);
+    }
+    closedir(tasks);
+    return total;
+}
+
+static void
+await_rest(struct coact_runtime *runtime)
+{
+    int64_t deadline = IN_TIME;
+    struct coact_runtime_stats stats;
+    do {
+        // Parked workers look about for some milliseconds, then they rest.
+        usleep(50000);
+        coact_stats(runtime, &stats);
+        ck_assert_msg(coact_now_ns() < deadline, "the workers do not park");
+    } while (stats.workers_active > 0);
+}
+
+static void
+rests_with(uint32_t workers, uint32_t actors)
+{
+    struct coact_runtime *runtime = start_runtime(workers);
+    for (uint32_t i = 0; i < actors; i++) {
+        spawn_peer(i % 2 == 0 ? idle_body : sleep_until_killed, NULL);
+    }
+    await_rest(runtime);
+    usleep(100000);
+    struct coact_runtime_stats before, after;
+    coact_stats(runtime, &before);
+    uint64_t switches = switches_of_others();
+    // Two marks for who traces our system calls (scripts/idle_test).
+    (void)getppid();
+    usleep(REST_US);
+    (void)getppid();
+    uint64_t since = switches_of_others() - switches;
+    coact_stats(runtime, &after);
+    ck_assert_uint_eq(after.dispatches, before.dispatches);
+    ck_assert_uint_eq(after.parks, before.parks);
+    ck_assert_msg(since == 0 || IS_WATCHED, "%u switches in a runtime at rest",
+                  (unsigned)since);
+    stop_runtime(runtime);
+}
+
+START_TEST(s54_a_parked_runtime_does_not_run_at_all)
+{
+    rests_with(1, 0);
+    rests_with(4, 3);
+}
+END_TEST
+
+START_TEST(s54_ten_thousand_sleeping_actors_do_not_run_at_all)
+{
+    rests_with(2, MANY);
+}
+END_TEST
+
+SUITE_MAIN("idle", s54_a_parked_runtime_does_not_run_at_all,
+           s54_ten_thousand_sleeping_actors_do_not_run_at_all)
