@@ -102,6 +102,12 @@ struct birth {
     struct coact__bond *bond;
 };
 
+static size_t
+most_stack_bytes(const struct coact_runtime *runtime)
+{
+    return runtime->options.stack_bytes << (2 * (COACT__STACK_CLASSES - 1));
+}
+
 static int
 check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
             const struct coact_options *options, struct birth *birth)
@@ -117,6 +123,12 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
     if (mailbox == NULL || body == NULL) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
                              "%s is NULL", body == NULL ? "body" : "mailbox");
+    }
+    if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "stack_bytes is %zu, and the most is %zu",
+                             options->stack_bytes,
+                             most_stack_bytes(birth->runtime));
     }
     if (birth->spawner != NULL && birth->spawner->runtime != birth->runtime) {
         birth->spawner = NULL;

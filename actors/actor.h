@@ -54,7 +54,8 @@ typedef struct coact_monitor_id {
 struct coact_options {
     const char *label;           /* for logs and lists; copied. NULL: the mailbox's name */
     const char *name;            /* registered before it runs; copied. NULL: none */
-    size_t stack_bytes;          /* 0: the runtime's; else rounded up to its classes */
+    size_t stack_bytes;          /* 0: the runtime's; else rounded up to 1, 4, 16
+                                    or 64 times that, and not more */
     uint32_t mailbox_messages;   /* most messages queued by users; 0: no limit */
     enum coact_overflow overflow;
     bool link;                   /* to the spawner, in the same step */
@@ -67,7 +68,8 @@ struct coact_options {
 
 /* Start an actor: its mailbox, where to put its address, its body (a function
    `void body(NAME_self self, void *arg)`), and the body's argument, lent until
-   the actor ends.  It may have run, and ended, before the call returns.
+   the actor ends.  It may have run, and ended, before the call returns.  Its
+   stack is taken when it first runs: if none can be had it ends with -ENOMEM.
    from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
 #define coact_spawn(mailbox, out, body, arg)                                   \
     coact_spawn_with(mailbox, out, body, arg, .label = NULL)
@@ -101,14 +103,14 @@ COACT_API void coact_detach(void);
    coact_send(bank, ping, 0) for one without fields.  The struct is copied; text
    and bytes in it are taken, also if the send fails.  0 means that it is in the
    mailbox, or on its way to another node; not that it was read.
-   from any, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW ESHUTDOWN EPERM */
+   from any, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EPERM EINVAL ENOTSUP */
 #define coact_send(to, message, ...)                                           \
     coact__send((to).ref, &coact_type_##message, COACT__NUMBER(to, message),   \
                 &(struct message){__VA_ARGS__})
 
 /* The same, but where the receiver's mailbox is full and its overflow is
    COACT_BLOCK, wait until the deadline for room.
-   from any, waits yes, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW ESHUTDOWN EPERM ETIMEDOUT ECANCELED */
+   from any, waits yes, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW ESHUTDOWN EPERM EINVAL ENOTSUP ETIMEDOUT ECANCELED */
 #define coact_send_wait(to, deadline_ns, message, ...)                         \
     coact__send_wait((to).ref, (deadline_ns), &coact_type_##message,           \
                      COACT__NUMBER(to, message),                               \
@@ -194,26 +196,27 @@ COACT_API size_t coact_pending(void);
    bytes are given: free them with coact_message_destroy.  -EOWNERDEAD as soon as
    the other one dies, -EPIPE as soon as it drops the request; the deadline is
    only the last resort.  coact_last_reason() then tells more.
-   from any, waits yes, fails ETIMEDOUT ECANCELED ESRCH EOWNERDEAD EPIPE ENOTCONN ENOBUFS ENOMEM EDEADLK EAGAIN EOVERFLOW ESHUTDOWN EPERM */
+   from any, waits yes, fails ETIMEDOUT ECANCELED ESRCH EOWNERDEAD EPIPE ENOTCONN ENOBUFS ENOMEM EDEADLK EAGAIN EOVERFLOW ESHUTDOWN EPERM EINVAL ENOTSUP ECONNREFUSED EBADMSG EPROTO */
 #define coact_ask(to, message, reply, deadline_ns, ...)                        \
     coact__ask((to).ref, &coact_type_##message, COACT__NUMBER(to, message),    \
                &(struct message){__VA_ARGS__},                                 \
                COACT__POINTER(coact_reply_of_##message, reply), (deadline_ns))
 
-/* The reason behind the last -EOWNERDEAD, -EPIPE or -ENOTCONN of coact_ask or
-   coact_join in this actor.
+/* The reason behind the last -EOWNERDEAD, -EPIPE or -ENOTCONN of coact_ask in
+   this actor.
    from actor, waits no, fails never */
 COACT_API struct coact_reason coact_last_reason(void);
 
 /* Answer a request that we hold: m is the name given to it in COACT_ON.  Once.
-   from actor, waits no, fails EALREADY ESRCH ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+   -ESRCH: nobody waits for it any more, or the link to him is down.
+   from actor, waits no, fails EALREADY ESRCH ENOMEM EINVAL EPERM */
 #define coact_reply(m, ...)                                                    \
     coact__reply((m), &(__typeof__(*m##_coact_reply)){__VA_ARGS__},            \
                  sizeof(*m##_coact_reply))
 
 /* The same for a request that was kept under another name: the request's type
    is named.
-   from actor, waits no, fails EALREADY ESRCH ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+   from actor, waits no, fails EALREADY ESRCH ENOMEM EINVAL EPERM */
 #define coact_reply_to(message, m, ...)                                        \
     coact__reply(COACT__POINTER(struct message, m),                                 \
                  &(coact_reply_of_##message){__VA_ARGS__},                     \
@@ -221,7 +224,7 @@ COACT_API struct coact_reason coact_last_reason(void);
 
 /* Hand a received message, and with a request the duty to answer it, on to
    another actor that takes it.  It is no longer ours, also if this fails.
-   from actor, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL */
+   from actor, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL ENOTSUP EPERM */
 #define coact_forward(m, to, message)                                          \
     coact__forward(COACT__POINTER(struct message, m), (to).ref,                     \
                    COACT__NUMBER(to, message))
@@ -237,12 +240,12 @@ COACT_API coact_ref coact_sender_of(const void *message);
 /* ---- Ending -------------------------------------------------------------- */
 
 /* End with an expected reason: COACT_NORMAL or COACT_SHUTDOWN.  Runs what was
-   deferred, on this stack; does not return.
+   deferred, on this stack; does not return.  Outside of an actor it aborts.
    from actor, waits yes, fails never */
 COACT_NORETURN COACT_API void coact_exit(int code);
 
-/* End because something went wrong: a code (negative, or one of yours) and a
-   text.  Does not return.
+/* End because something went wrong: a code (negative, or one of yours; 0 is
+   taken as -EINVAL) and a text.  Does not return.  Outside of an actor it aborts.
    from actor, waits yes, fails never */
 COACT_NORETURN COACT_API void coact_fail(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -260,7 +263,8 @@ COACT_NORETURN COACT_API void coact_fail(int code, const char *format, ...)
 COACT_API int coact_kill(coact_ref actor);
 
 /* Send an exit signal, as if we were linked and had ended so.  NORMAL does
-   nothing to one that does not trap; KILL is the same as coact_kill.
+   nothing to one that does not trap, but ends ourselves if it is us; KILL is
+   the same as coact_kill.
    from any, waits no, fails ENOTCONN EAGAIN ENOMEM EPERM */
 COACT_API int coact_signal_exit(coact_ref actor, int code, const char *text);
 
@@ -281,7 +285,7 @@ COACT_API void *coact_arena(size_t bytes);
 
 /* Ask for one coact_down when the actor ends; at once, with COACT_NOPROC, if it
    has already.  Two monitors, two news.
-   from actor, waits no, fails ENOMEM EPERM EINVAL EAGAIN */
+   from actor, waits no, fails ENOMEM EPERM */
 COACT_API COACT_CHECKED int coact_monitor(coact_ref actor,
                                           coact_monitor_id *out);
 
@@ -293,8 +297,8 @@ COACT_API int coact_demonitor(coact_monitor_id monitor);
 /* Link ourselves and another: whoever ends first, the other is told.  With
    trap_exit as a coact_exit_news message; else, if the reason is not normal, by
    ending too.  At most one link per pair.  An actor that is gone already ends
-   us with COACT_NOPROC, or sends the news.
-   from actor, waits no, fails ENOMEM EPERM EINVAL EAGAIN */
+   us with COACT_NOPROC, or sends the news.  To link oneself does nothing.
+   from actor, waits no, fails ENOMEM EPERM */
 COACT_API COACT_CHECKED int coact_link(coact_ref actor);
 
 /* No news of that link after this.
@@ -306,12 +310,14 @@ COACT_API int coact_unlink(coact_ref actor);
    from actor, waits no, fails EPERM */
 COACT_API int coact_trap_exit(bool on);
 
-/* Wait until an actor has ended; *reason, where not NULL, tells why.
-   from any, waits yes, fails ETIMEDOUT ECANCELED ENOMEM EDEADLK EPERM */
+/* Wait until an actor has ended; *reason, where not NULL, tells why, or says
+   COACT_NOPROC if it had ended before we asked.
+   from any, waits yes, fails ETIMEDOUT ECANCELED ENOMEM EDEADLK EPERM ESHUTDOWN EAGAIN */
 COACT_API COACT_CHECKED int coact_join(coact_ref actor, int64_t deadline_ns,
                                        struct coact_reason *reason);
 
-/* Is the actor still there?  It may be gone when the answer arrives.
+/* Is this actor of our runtime still there?  It may be gone when the answer
+   arrives.  False for one of another node: only a monitor can tell.
    from any, waits no, fails never */
 COACT_API bool coact_is_alive(coact_ref actor);
 
@@ -350,8 +356,8 @@ COACT_API int coact_timer_cancel(coact_timer_id timer);
 
 /* ---- Names --------------------------------------------------------------- */
 
-/* Be known under a name in this runtime; it is free again before anyone learns
-   of our end.
+/* Be known under a name of up to 255 bytes in this runtime; it is free again
+   before anyone learns of our end.  -EEXIST: it is taken, or we have one.
    from actor, waits no, fails EEXIST ENOMEM EINVAL EPERM */
 COACT_API COACT_CHECKED int coact_register(const char *name);
 COACT_API int coact_unregister(const char *name);

@@ -33,10 +33,17 @@ struct coact__bond {
     struct coact__bond_side side[2];
 };
 
+/* 0 for the side that has linked itself, 1 for the other. */
+static inline int
+coact__bond_index(const struct coact__bond_side *side)
+{
+    return side == &side->bond->side[1];
+}
+
 static inline struct coact__bond_side *
 coact__bond_other(struct coact__bond_side *side)
 {
-    return &side->bond->side[side == &side->bond->side[0]];
+    return &side->bond->side[1 - coact__bond_index(side)];
 }
 
 static inline struct coact__bond_side *

@@ -27,13 +27,13 @@ COACT_BEGIN_DECLS
 
 /* Keep a link to a node up: its number, and where it listens.  It must be told
    of us, too.
-   from any, waits no, fails EINVAL EEXIST ENOMEM ENOTSUP ESHUTDOWN EPERM */
+   from any, waits no, fails EINVAL EEXIST ENOMEM ENOTSUP ESHUTDOWN EMFILE */
 COACT_API COACT_CHECKED int coact_node_add(struct coact_runtime *runtime,
                                            uint32_t number,
                                            const char *address);
 
 /* End the link, and all monitors and links across it.
-   from any, waits no, fails ENOENT EPERM */
+   from any, waits no, fails ENOENT */
 COACT_API int coact_node_remove(struct coact_runtime *runtime,
                                 uint32_t number);
 
@@ -42,7 +42,8 @@ COACT_API int coact_node_remove(struct coact_runtime *runtime,
 COACT_API COACT_CHECKED int coact_node_await(uint32_t number,
                                              int64_t deadline_ns);
 
-/* Find the actor that has a name on another node, and this mailbox there:
+/* Find the actor that has a name on another node, and there a mailbox of this
+   name; what that takes is checked message by message:
    coact_whereis_at(bank, 7, "bank", &bank, coact_in_ms(100)).
    from any, waits yes, fails ENOENT EINVAL ENOTCONN ETIMEDOUT ECANCELED ENOTSUP EPERM ENOMEM EOWNERDEAD EPIPE ESHUTDOWN EAGAIN ECONNREFUSED EBADMSG EOVERFLOW */
 #define coact_whereis_at(mailbox, number, actor_name, out, deadline_ns)        \

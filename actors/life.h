@@ -55,6 +55,7 @@ struct coact__extra {
     struct coact__watch *watching; /* our monitors of others */
     struct coact__watch *watched;  /* monitors of us */
     struct coact__bond_side *links;
+    uint32_t links_of_side[2];     /* how many of those are which side */
     struct coact__ticker *tickers;
     struct coact_reason last_reason; /* of the last ask or join */
     struct coact_reason end_reason;  /* why we are asked to end */
@@ -191,6 +192,9 @@ void coact__label_replace(struct coact__actor *actor, char *label); /* taken */
 
 void coact__log(struct coact_runtime *runtime, enum coact_log_level level,
                 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Nothing is spawned from here on, and all are asked to end. */
+void coact__begin_stop(struct coact_runtime *runtime);
 
 /* ---- What the scheduler calls (actor.c) ---- */
 

@@ -36,6 +36,7 @@ static void
 tie(struct coact__actor *owner, struct coact__bond_side *side)
 {
     struct coact__bond_side **list = &owner->extra->links;
+    owner->extra->links_of_side[coact__bond_index(side)]++;
     side->is_linked = true;
     side->prev = NULL;
     side->next = *list;
@@ -49,6 +50,7 @@ tie(struct coact__actor *owner, struct coact__bond_side *side)
 static void
 untie(struct coact__actor *owner, struct coact__bond_side *side)
 {
+    owner->extra->links_of_side[coact__bond_index(side)]--;
     side->is_linked = false;
     if (side->prev != NULL) {
         side->prev->next = side->next;
@@ -223,12 +225,15 @@ meet(struct coact__actor *actor, struct coact__bond *bond)
 }
 
 /* Where both linked at once there are two bonds, and the dead says farewell on
-   each: only the first is heeded. */
+   each: only the first is heeded.  A twin is one in which we are the other
+   side; who has none, such as a supervisor, need not look for it. */
 static void
-forget_twin(struct coact__actor *actor, coact_ref dead)
+forget_twin(struct coact__actor *actor, struct coact__bond_side *ours,
+            coact_ref dead)
 {
     struct coact__bond_side *side;
-    while ((side = find_link(actor, dead)) != NULL) {
+    while (actor->extra->links_of_side[1 - coact__bond_index(ours)] > 0 &&
+           (side = find_link(actor, dead)) != NULL) {
         untie(actor, side);
         coact__bond_unhold(side->bond);
     }
@@ -250,7 +255,7 @@ exit_arrived(struct coact__actor *actor, struct coact__envelope *news)
     }
     untie(actor, ours);
     coact__bond_unhold(ours->bond);
-    forget_twin(actor, exit->from);
+    forget_twin(actor, ours, exit->from);
     coact__exit_signal(actor, exit->from, &exit->reason, news, false);
 }
 

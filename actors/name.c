@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_BYTES 255
+
 static int
 compare(const void *a, const void *b)
 {
@@ -51,8 +53,10 @@ add(struct coact__actor *actor, char *name)
 int
 coact__name_add(struct coact__actor *actor, const char *name)
 {
-    if (name[0] == '\0') {
-        return -EINVAL;
+    if (name[0] == '\0' || strlen(name) > NAME_BYTES) {
+        return coact__misuse(actor->runtime, -EINVAL, "a name",
+                             "it is empty, or longer than %d bytes",
+                             NAME_BYTES);
     }
     char *copy = coact__strdup(name);
     if (copy == NULL) {
@@ -134,7 +138,7 @@ int
 coact__name_find(struct coact_runtime *runtime, const char *name,
                  coact_ref *out, char *mailbox, size_t bytes)
 {
-    char key[256];
+    char key[NAME_BYTES + 1];
     if (strlen(name) >= sizeof(key)) {
         return -ENOENT;
     }
@@ -158,7 +162,7 @@ coact__whereis(const struct coact_mailbox *mailbox, const char *name,
         return coact__misuse(NULL, -EPERM, "coact_whereis",
                              "the thread is neither an actor nor attached");
     }
-    char key[256];
+    char key[NAME_BYTES + 1];
     if (name == NULL || strlen(name) >= sizeof(key)) {
         return -ENOENT;
     }

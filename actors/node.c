@@ -267,7 +267,7 @@ coact__node_start(struct coact_runtime *runtime)
 {
     const struct coact_node_options *options = &runtime->options.node;
     if (options->listen == NULL) {
-        return 0;
+        return 0; // a number alone is only what our addresses say
     }
     if (options->number == 0 || options->number > INT32_MAX ||
         options->key_file == NULL) {
@@ -555,7 +555,8 @@ coact__node_step(struct coact_runtime *runtime)
 }
 
 void
-coact__node_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
+coact__node_stats(struct coact_runtime *runtime,
+                  struct coact_runtime_stats *out)
 {
     if (runtime->remote == NULL) {
         return;

@@ -93,6 +93,7 @@ void coact__node_free(struct coact_runtime *runtime);
 /* Host-driven. */
 int64_t coact__node_next_ns(struct coact_runtime *runtime);
 void coact__node_step(struct coact_runtime *runtime);
-void coact__node_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out);
+void coact__node_stats(struct coact_runtime *runtime,
+                       struct coact_runtime_stats *out);
 
 #endif

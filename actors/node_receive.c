@@ -231,16 +231,16 @@ watch_arrived(struct arrival *arrival, struct coact__peer *peer)
                                            .from = record->to,
                                            .to = record->from,
                                            .type = record->type};
-        (void)!coact__node_put_reason(
-            arrival->node, &down, &(const struct coact_reason){.code = rc});
+        (void)!coact__node_put_reason(arrival->node, &down,
+                                      &(const struct coact_reason){.code = rc});
     }
 }
 
 static void
 down_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
-    struct coact__tie *tie = coact__tie_find(
-        peer, COACT__TIE_WATCHING, arrival->record.type);
+    struct coact__tie *tie =
+        coact__tie_find(peer, COACT__TIE_WATCHING, arrival->record.type);
     struct coact_reason reason = {.code = -EPROTO};
     coact__reason_get(&reason, arrival->tail, arrival->tail_bytes);
     if (tie != NULL) {
@@ -253,8 +253,8 @@ down_arrived(struct arrival *arrival, struct coact__peer *peer)
 static void
 unwatch_arrived(struct arrival *arrival, struct coact__peer *peer)
 {
-    struct coact__tie *tie = coact__tie_find(peer, COACT__TIE_WATCHED,
-                                             arrival->record.type);
+    struct coact__tie *tie =
+        coact__tie_find(peer, COACT__TIE_WATCHED, arrival->record.type);
     if (tie != NULL) {
         struct coact__watch *watch = tie->watch;
         coact__tie_remove(peer, tie);
@@ -280,8 +280,8 @@ link_arrived(struct arrival *arrival, struct coact__peer *peer)
                                            .from = record->to,
                                            .to = record->from,
                                            .type = record->type};
-        (void)!coact__node_put_reason(
-            arrival->node, &exit, &(const struct coact_reason){.code = rc});
+        (void)!coact__node_put_reason(arrival->node, &exit,
+                                      &(const struct coact_reason){.code = rc});
     }
 }
 

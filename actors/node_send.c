@@ -44,10 +44,9 @@ put(struct coact__node *node, const struct coact__record *record,
     } cast = {.in = tail}; // an iovec has no const; the transport only reads
     const struct iovec parts[2] = {{head, sizeof(head)},
                                    {cast.out, tail_bytes}};
-    return coact__transport_send(node->transport, record->to.node,
-                                 record->to.incarnation,
-                                 lane_of(sender, record->to), flags, parts,
-                                 tail_bytes > 0 ? 2 : 1);
+    return coact__transport_send(
+        node->transport, record->to.node, record->to.incarnation,
+        lane_of(sender, record->to), flags, parts, tail_bytes > 0 ? 2 : 1);
 }
 
 int
@@ -154,8 +153,8 @@ add_relay(struct departure *departure, const struct coact__request *request)
         .relayed = *request};
     int rc = coact__tie_add(peer, &tie);
     pthread_mutex_unlock(&departure->node->lock);
-    departure->record.caller = (coact_ref){
-        runtime->node, runtime->incarnation, COACT__NODE_SLOT, 0};
+    departure->record.caller =
+        (coact_ref){runtime->node, runtime->incarnation, COACT__NODE_SLOT, 0};
     departure->record.call = tie.a;
     return rc;
 }
@@ -209,12 +208,11 @@ put_envelope(struct coact_runtime *runtime, coact_ref to,
     if (runtime->remote == NULL) {
         return -ENOTCONN;
     }
-    struct departure departure = {
-        runtime->remote,
-        {.kind = COACT__RECORD_MESSAGE,
-         .from = envelope->from,
-         .to = to,
-         .type = coact_type_id(envelope->type)}};
+    struct departure departure = {runtime->remote,
+                                  {.kind = COACT__RECORD_MESSAGE,
+                                   .from = envelope->from,
+                                   .to = to,
+                                   .type = coact_type_id(envelope->type)}};
     // A request that was answered before it is handed on is only a message.
     if (envelope->item.kind == COACT__KIND_REQUEST &&
         coact__request_of(envelope)->call != 0) {
@@ -226,8 +224,8 @@ put_envelope(struct coact_runtime *runtime, coact_ref to,
 
 /* It is on its way, with the duty to answer; or it is destroyed. */
 static int
-finish_dispatch(struct coact_runtime *runtime,
-                struct coact__envelope *envelope, int rc)
+finish_dispatch(struct coact_runtime *runtime, struct coact__envelope *envelope,
+                int rc)
 {
     if (rc == 0 && envelope->item.kind == COACT__KIND_REQUEST) {
         coact__request_of(envelope)->call = 0;
@@ -249,8 +247,7 @@ coact__node_dispatch(struct coact_runtime *runtime, coact_ref to,
 
 int
 coact__node_dispatch_wait(struct coact__actor *actor, coact_ref to,
-                          struct coact__envelope *envelope,
-                          int64_t deadline_ns)
+                          struct coact__envelope *envelope, int64_t deadline_ns)
 {
     struct coact_runtime *runtime = actor->runtime;
     struct coact__node_waiter waiter = {.task = &actor->task};
@@ -357,9 +354,8 @@ coact__node_signal(struct coact_runtime *runtime, coact_ref from, coact_ref to,
     if (runtime->remote == NULL) {
         return -ENOTCONN;
     }
-    const struct coact__record record = {.kind = is_kill
-                                                     ? COACT__RECORD_KILL
-                                                     : COACT__RECORD_SIGNAL,
+    const struct coact__record record = {.kind = is_kill ? COACT__RECORD_KILL
+                                                         : COACT__RECORD_SIGNAL,
                                          .from = from,
                                          .to = to};
     return coact__node_put_reason(runtime->remote, &record, reason);
@@ -374,8 +370,7 @@ tie_and_tell(struct coact__node *node, struct coact__peer *peer,
     if (rc == 0) {
         rc = coact__node_put(node, record, NULL, 0, COACT__SEND_URGENT);
         if (rc < 0) {
-            coact__tie_remove(peer,
-                              coact__tie_find(peer, tie->kind, tie->a));
+            coact__tie_remove(peer, coact__tie_find(peer, tie->kind, tie->a));
         }
     }
     return rc;
@@ -406,8 +401,7 @@ coact__node_unwatch(struct coact_runtime *runtime, struct coact__watch *watch)
     struct coact__peer *peer = lock_peer(runtime, watch->target);
     uint64_t id = watch->news.down.monitor.id;
     struct coact__tie *tie =
-        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHING, id)
-                     : NULL;
+        peer != NULL ? coact__tie_find(peer, COACT__TIE_WATCHING, id) : NULL;
     if (tie != NULL) {
         coact__tie_remove(peer, tie);
         const struct coact__record record = {.kind = COACT__RECORD_UNWATCH,
@@ -479,19 +473,18 @@ coact__node_farewell(struct coact_runtime *runtime,
     bool is_ours = coact__is_local(runtime, bond->side[0].owner);
     struct coact__tie *tie =
         peer != NULL
-            ? coact__tie_find(peer,
-                              is_ours ? COACT__TIE_LINK : COACT__TIE_LINKED,
-                              bond->id)
+            ? coact__tie_find(
+                  peer, is_ours ? COACT__TIE_LINK : COACT__TIE_LINKED, bond->id)
             : NULL;
     if (tie != NULL) {
         coact__tie_remove(peer, tie);
-        const struct coact__record record = {
-            .kind = kind == COACT__KIND_EXIT ? COACT__RECORD_EXIT
-                                             : COACT__RECORD_UNLINK,
-            .from = side->owner,
-            .to = there,
-            .type = bond->id,
-            .code = is_ours};
+        const struct coact__record record = {.kind = kind == COACT__KIND_EXIT
+                                                         ? COACT__RECORD_EXIT
+                                                         : COACT__RECORD_UNLINK,
+                                             .from = side->owner,
+                                             .to = there,
+                                             .type = bond->id,
+                                             .code = is_ours};
         (void)!coact__node_put_reason(runtime->remote, &record, reason);
         coact__bond_unhold(bond);
     }

@@ -25,8 +25,7 @@ compare(const void *left, const void *right)
 }
 
 struct coact__tie *
-coact__tie_find(struct coact__peer *peer, enum coact__tie_kind kind,
-                uint64_t a)
+coact__tie_find(struct coact__peer *peer, enum coact__tie_kind kind, uint64_t a)
 {
     const struct coact__tie key = {.kind = kind, .a = a};
     void *found = tfind(&key, &peer->ties, compare);

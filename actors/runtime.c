@@ -63,6 +63,18 @@ set_options(struct coact_runtime *runtime,
     return 0;
 }
 
+/* At each look of a worker at the world: has coact_request_stop been here? */
+static void
+look(void *owner)
+{
+    struct coact_runtime *runtime = owner;
+    if (atomic_load_explicit(&runtime->stop_requested,
+                             memory_order_acquire) &&
+        !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
+        coact__begin_stop(runtime);
+    }
+}
+
 static int
 start_scheduler(struct coact_runtime *runtime)
 {
@@ -83,6 +95,7 @@ start_scheduler(struct coact_runtime *runtime)
         .owner = runtime,
         .run = coact__actor_run,
         .ended = coact__actor_ended,
+        .look = look,
         .no_stack = coact__actor_no_stack};
     int rc = coact__scheduler_start(&runtime->scheduler, &options);
     if (rc < 0) {
@@ -242,6 +255,15 @@ shut_down(void *context, struct coact__actor *actor, uint32_t generation)
     return true;
 }
 
+void
+coact__begin_stop(struct coact_runtime *runtime)
+{
+    atomic_store_explicit(&runtime->stop_requested, true,
+                          memory_order_release);
+    atomic_store_explicit(&runtime->stopping, true, memory_order_release);
+    each_alive(runtime, shut_down, runtime);
+}
+
 static bool
 kill_one(void *context, struct coact__actor *actor, uint32_t generation)
 {
@@ -305,10 +327,7 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
                              "an actor cannot wait for its own end; use "
                              "coact_request_stop");
     }
-    atomic_store_explicit(&runtime->stop_requested, true,
-                          memory_order_release);
-    atomic_store_explicit(&runtime->stopping, true, memory_order_release);
-    each_alive(runtime, shut_down, runtime);
+    coact__begin_stop(runtime);
     // Most of the time to end in order, the rest to end at all.
     int64_t now = coact__oracle_now_ns();
     int64_t patience = deadline_ns == COACT_FOREVER

@@ -27,7 +27,8 @@ COACT_BEGIN_DECLS
 /* How this process takes part in a cluster.  All zero: it does not. */
 struct coact_node_options {
     uint32_t number;      /* unique in the cluster, from 1 to 2^31 - 1 */
-    const char *listen;   /* "tcp://127.0.0.1:7001" or "ipc:///run/x.sock" */
+    const char *listen;   /* "tcp://127.0.0.1:7001" or "ipc:///run/x.sock";
+                             NULL: take no part in a cluster */
     const char *key_file; /* 64 hex digits; readable by its owner only */
     int64_t heartbeat_ns; /* 0: 100 ms; a silence of four of them is a death */
 };
@@ -38,7 +39,7 @@ struct coact_runtime_options {
     bool host_driven;        /* no threads: the host calls coact_pump */
     bool abort_on_misuse;    /* a user's mistake aborts instead of failing */
     bool unguarded_stacks;   /* go on without guards where none can be had */
-    size_t stack_bytes;      /* 0: 64 KiB */
+    size_t stack_bytes;      /* 0: 64 KiB; from 16 KiB to 16 MiB */
     uint32_t max_actors;     /* 0: 16 million */
     enum coact_log_level log_level; /* 0: warnings and errors */
     coact_log_sink *log;     /* NULL: standard error */
@@ -47,18 +48,22 @@ struct coact_runtime_options {
 };
 
 /* Start a runtime; given: stop it, then free it.
-   from host, waits no, fails EINVAL ENOMEM EAGAIN EMFILE EACCES EADDRINUSE ENOTSUP */
+   options may be NULL.
+   from host, waits no, fails EINVAL ENOMEM EAGAIN EMFILE EACCES EADDRINUSE ENOTSUP ENOENT EBADMSG EIO */
 COACT_API COACT_CHECKED int
 coact_start(const struct coact_runtime_options *options,
             struct coact_runtime **out);
 
-/* Ask every actor to end and wait until all have: supervised ones in the order
-   of their trees, then the rest.  -ETIMEDOUT names in the log who has not.
+/* Ask every actor to end and wait until all have: who is supervised, in the order
+   of its tree.  When three quarters of the time have passed, what is left is
+   killed; with COACT_FOREVER it never is.  -ETIMEDOUT names in the log who has
+   not ended, and the call may be repeated.
    from host, waits yes, fails ETIMEDOUT EPERM */
 COACT_API COACT_CHECKED int coact_stop(struct coact_runtime *runtime,
                                        int64_t deadline_ns);
 
-/* Ask for the stop without waiting for it.  Async-signal-safe.
+/* Begin the stop without waiting for it: all are asked to end, soon.  coact_stop
+   then waits.  Async-signal-safe.
    from any, waits no, fails never */
 COACT_API void coact_request_stop(struct coact_runtime *runtime);
 
@@ -67,8 +72,8 @@ COACT_API void coact_request_stop(struct coact_runtime *runtime);
 COACT_API bool coact_is_stopping(const struct coact_runtime *runtime);
 
 /* Free a runtime that has stopped.  -EBUSY, and nothing is freed, while actors
-   are left.
-   from host, waits no, fails EBUSY EPERM */
+   are left, or if it was never stopped.
+   from host, waits no, fails EBUSY */
 COACT_API int coact_free(struct coact_runtime *runtime);
 
 /* ---- Driven by the host's loop ------------------------------------------- */
@@ -111,7 +116,8 @@ struct coact_actor_info {
     coact_ref ref;
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
-    const char *state; /* "ready", "running", "receive", "ask", "sleep", … */
+    const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
+                          "send", "I/O", "node"; or "running or ready" */
     uint64_t queued;
     int64_t since_ns;  /* when that state began */
 };

@@ -10,7 +10,8 @@
  * How to read the contracts in these headers.  Each ends with a line of facts:
  *   from    "any" thread, "actor": only code running inside one, or "host": a
  *           thread that is not an actor
- *   waits   "no", or "yes": the actor is suspended, its worker is not
+ *   waits   "no", or "yes": the actor is suspended, its worker is not; a thread
+ *           that is not an actor sleeps
  *   fails   every code that can come back besides 0, without the minus
  * "Copied" means yours again on return; "lent", keep it alive until the time
  * named; "taken", ours even if the call fails; "given", free it with the call

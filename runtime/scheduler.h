@@ -71,8 +71,7 @@ struct coact__scheduler_options {
     void (*run)(struct coact__task *task);      /* a task's body */
     void (*ended)(struct coact__task *task);    /* after its last switch */
     void (*no_stack)(struct coact__task *task); /* it never ran, and is ours to end */
-    int64_t (*idle)(void *owner, int64_t now_ns); /* host-driven: work of other
-                                           kinds; when there is more. May be NULL */
+    void (*look)(void *owner); /* at each look at the world; must not wait */
 };
 
 struct coact__scheduler {

@@ -142,6 +142,7 @@ coact__worker_look(struct coact__worker *worker)
         count(&worker->timers_fired, fired);
     }
     coact__poller_poll(&scheduler->poller, 0);
+    scheduler->options.look(scheduler->options.owner);
 }
 
 /* A look is due: adapt to how long the dispatches since the last one took. */

@@ -42,14 +42,16 @@ __attribute__((unused)) static int
 fleet_launch(struct fleet *fleet, uint32_t number, uint32_t nodes)
 {
     static const unsigned char key[32] = "the key of this simulated fleet";
-    const struct coact_runtime_options options = {
-        .log = fleet_quiet, .node = {.number = number}};
+    const struct coact_runtime_options options = {.log = fleet_quiet};
     struct coact_runtime *runtime = NULL;
     char address[32];
     int rc = coact_start(&options, &runtime);
     if (rc < 0) {
         return rc;
     }
+    // Options name no wire, so they cannot name this node; nobody has seen the
+    // number that it drew.
+    runtime->node = number;
     snprintf(address, sizeof(address), "sim://%u", number);
     struct coact__wire *wire = coact__sim_net_wire(fleet->net, number);
     rc = wire != NULL ? coact__node_open(runtime, address, key, 0, wire)
@@ -77,8 +79,8 @@ fleet_turn(struct fleet *fleet, int64_t *next_ns)
     for (uint32_t i = 0; i < FLEET_NODES; i++) {
         struct coact_runtime *runtime =
             fleet->runtime[(first + i) % FLEET_NODES + 1];
-        int64_t due = runtime != NULL ? coact_next_deadline(runtime)
-                                      : COACT_FOREVER;
+        int64_t due =
+            runtime != NULL ? coact_next_deadline(runtime) : COACT_FOREVER;
         if (due <= coact__oracle_now_ns()) {
             (void)coact_pump(runtime, COACT_FOREVER);
             did = true;

@@ -31,8 +31,8 @@ caller_body(boss_self self, void *arg)
     struct call *call = arg;
     struct answer answer;
     (void)self;
-    call->rc = coact_ask(call->to, question, &answer, COACT_FOREVER,
-                         .how = TOWN_KEEP);
+    call->rc =
+        coact_ask(call->to, question, &answer, COACT_FOREVER, .how = TOWN_KEEP);
     call->ended_ns = coact__oracle_now_ns();
 }
 
@@ -53,14 +53,15 @@ until_all_know(boss_self self, int victim, int signal_number)
     int64_t begin_ns = coact__oracle_now_ns();
     town_signal(place[victim], signal_number);
     for (int news = 0; news < 2; news++) {
-        COACT_RECEIVE_ONLY (self, SOON, coact_down, coact_exit) {
+        COACT_RECEIVE_ONLY(self, SOON, coact_down, coact_exit) {
         case COACT_ON_DOWN(d): {
             ck_assert_int_eq(d->reason.code, COACT_NOCONNECTION);
         } break;
         case COACT_ON_EXIT(e): {
             ck_assert_int_eq(e->reason.code, COACT_NOCONNECTION);
         } break;
-        case COACT_ON_TIMEOUT: ck_abort_msg("news %d did not come", news);
+        case COACT_ON_TIMEOUT:
+            ck_abort_msg("news %d did not come", news);
         }
     }
     int64_t end_ns = coact__oracle_now_ns();
@@ -125,9 +126,9 @@ ask_beyond(boss_self self)
     puppet_ref three = town_puppet(3);
     struct answer answer;
     // They know each other as soon as one gets through.
-    while (town_tell(self, two,
-                     (struct order){.what = TOWN_USE, .who = three.ref})
-               .n != 0) {
+    while (
+        town_tell(self, two, (struct order){.what = TOWN_USE, .who = three.ref})
+            .n != 0) {
     }
     ck_assert_int_eq(coact_node_remove(town_runtime(), 3), 0);
     ck_assert_int_eq(coact_ask(two, question, &answer, SOON,
@@ -164,9 +165,9 @@ lose_the_third(boss_self self)
     puppet_ref two = town_puppet(2);
     puppet_ref three = town_puppet(3);
     boss_ref caller;
-    while (town_tell(self, two,
-                     (struct order){.what = TOWN_USE, .who = three.ref})
-               .n != 0) {
+    while (
+        town_tell(self, two, (struct order){.what = TOWN_USE, .who = three.ref})
+            .n != 0) {
     }
     int32_t before =
         town_tell(self, three, (struct order){.what = TOWN_COUNT}).n;
@@ -216,14 +217,14 @@ restart_it(boss_self self)
     ck_assert_uint_ne(new.ref.incarnation, old.ref.incarnation);
     // The old address names nobody, though a slot like that is there.
     ck_assert_int_eq(coact_send(old, item, .number = 2), -ENOTCONN);
-    ck_assert_int_eq(coact_ask(old, question, &answer, COACT_FOREVER,
-                               .how = TOWN_ANSWER),
-                     -ENOTCONN);
+    ck_assert_int_eq(
+        coact_ask(old, question, &answer, COACT_FOREVER, .how = TOWN_ANSWER),
+        -ENOTCONN);
     ck_assert_int_eq(coact_kill(old.ref), -ENOTCONN);
     ck_assert_int_eq(coact_monitor(old.ref, &id), 0);
     town_expect_down(self, id, COACT_NOCONNECTION);
-    ck_assert_int_eq(
-        town_tell(self, new, (struct order){.what = TOWN_COUNT}).n, 0);
+    ck_assert_int_eq(town_tell(self, new, (struct order){.what = TOWN_COUNT}).n,
+                     0);
     town_expect_nothing(self, new);
 }
 
@@ -276,7 +277,7 @@ tomorrow_body(tomorrow_self self, void *arg)
 {
     (void)arg;
     for (;;) {
-        COACT_RECEIVE (self, COACT_FOREVER) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(order, m): {
             boss_ref boss = {.ref = coact_sender_of(m)};
             tomorrow_ref alike = {.ref = boss.ref};
@@ -286,8 +287,7 @@ tomorrow_body(tomorrow_self self, void *arg)
             COACT_CHECK(coact_send(alike, hologram, .size = 1) == 0);
             COACT_CHECK(coact_ask(alike, hologram, &reply, SOON, .size = 2) ==
                         -ECONNREFUSED);
-            COACT_CHECK(coact__send(boss.ref, &item_of_tomorrow, 0, &new) ==
-                        0);
+            COACT_CHECK(coact__send(boss.ref, &item_of_tomorrow, 0, &new) == 0);
         } break;
         }
     }
@@ -326,13 +326,14 @@ meet_tomorrow(boss_self self)
     coact_monitor_id id;
     ck_assert_int_eq(coact_monitor(who.ref, &id), 0);
     ck_assert_int_eq(coact_send(who, order, .what = 1), 0);
-    COACT_RECEIVE (self, SOON) {
+    COACT_RECEIVE(self, SOON) {
     case COACT_ON(item, m): {
         ck_assert_uint_eq(m->from, 5);
         ck_assert_uint_eq(m->number, 6);
         ck_assert_uint_eq(m->load.bytes, 0);
     } break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("no item");
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("no item");
     }
     ck_assert_uint_eq(town_stats().messages_refused, refused + 2);
     // The link has stood all the time.

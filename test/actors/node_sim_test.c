@@ -37,8 +37,7 @@ struct plea {
 struct verdict {
     uint32_t by;
 };
-COACT_MESSAGE(letter, (1, from), (2, life), (3, epoch), (4, number),
-              (5, load));
+COACT_MESSAGE(letter, (1, from), (2, life), (3, epoch), (4, number), (5, load));
 COACT_MESSAGE(verdict, (1, by));
 COACT_REQUEST(plea, verdict, (1, how), (2, whom));
 COACT_MAILBOX(citizen, letter, plea);
@@ -49,7 +48,7 @@ struct view {
     coact_ref monitored;
     uint32_t epoch, sent; /* of ours to him; letters since the monitor */
     uint32_t his_life, his_epoch, his_number; /* the next that must come */
-    bool linked;          /* we have linked ourselves, and had no EXIT */
+    bool linked; /* we have linked ourselves, and had no EXIT */
     coact_ref linked_to;
 };
 
@@ -129,8 +128,10 @@ look_at_mail(citizen_self self, struct citizen *me, int64_t deadline_ns)
 {
     bool is_empty = false;
     while (!is_empty) {
-        COACT_RECEIVE (self, deadline_ns) {
-        case COACT_ON(letter, m): read_letter(me, m); break;
+        COACT_RECEIVE(self, deadline_ns) {
+        case COACT_ON(letter, m):
+            read_letter(me, m);
+            break;
         case COACT_ON(plea, m): {
             if (m->how == 0) {
                 (void)coact_reply(m, .by = me->index);
@@ -141,9 +142,15 @@ look_at_mail(citizen_self self, struct citizen *me, int64_t deadline_ns)
                 (void)coact_forward(m, (citizen_ref){.ref = m->whom}, plea);
             }
         } break;
-        case COACT_ON_DOWN(d): hear_down(me, d); break;
-        case COACT_ON_EXIT(e): hear_exit(me, e); break;
-        case COACT_ON_TIMEOUT: is_empty = true; break;
+        case COACT_ON_DOWN(d):
+            hear_down(me, d);
+            break;
+        case COACT_ON_EXIT(e):
+            hear_exit(me, e);
+            break;
+        case COACT_ON_TIMEOUT:
+            is_empty = true;
+            break;
         }
         deadline_ns = COACT_NOW;
     }
@@ -251,8 +258,8 @@ citizen_body(citizen_self self, void *arg)
 {
     struct citizen *me = arg;
     for (;;) {
-        look_at_mail(self, me, coact_in_ns(COACT_MS(2) +
-                                           coact__oracle_choose(24000000)));
+        look_at_mail(self, me,
+                     coact_in_ns(COACT_MS(2) + coact__oracle_choose(24000000)));
         if (!world.is_calm) {
             act(me);
         }
@@ -322,8 +329,8 @@ check_all_are_told(void)
             if (node_of(i) != node_of(j)) {
                 ck_assert_msg(view->monitor.id == 0,
                               "%u was not told of %u, which it monitors", i, j);
-                ck_assert_msg(!view->linked, "%u was not told of its link to %u",
-                              i, j);
+                ck_assert_msg(!view->linked,
+                              "%u was not told of its link to %u", i, j);
             }
         }
     }
@@ -450,8 +457,9 @@ frail_body(citizen_self self, void *arg)
                          .whom = world.citizen[2].ref.ref);
         (void)coact_signal_exit(there.ref, COACT_NORMAL, "");
     }
-    COACT_RECEIVE (self, coact_in_ms(500)) {
-    case COACT_ON_TIMEOUT: break;
+    COACT_RECEIVE(self, coact_in_ms(500)) {
+    case COACT_ON_TIMEOUT:
+        break;
     }
 }
 
@@ -460,8 +468,9 @@ frail_friend_body(citizen_self self, void *arg)
 {
     (void)arg;
     for (;;) {
-        COACT_RECEIVE (self, COACT_FOREVER) {
-        case COACT_ON(letter, m): { } break;
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON(letter, m): {
+        } break;
         case COACT_ON(plea, m): {
             if (m->how == 0) {
                 (void)coact_reply(m, .by = 1);
@@ -484,10 +493,10 @@ frail_run(unsigned long nth)
     world.fleet.net = coact__sim_net_new(&none);
     for (uint32_t i = 1; world.fleet.net != NULL && i <= FLEET_NODES; i++) {
         if (fleet_launch(&world.fleet, i, FLEET_NODES) == 0) {
-            int rc = coact_spawn_with(
-                citizen, &world.citizen[i - 1].ref,
-                i == 1 ? frail_body : frail_friend_body, NULL,
-                .trap_exit = i != 1, .runtime = world.fleet.runtime[i]);
+            int rc = coact_spawn_with(citizen, &world.citizen[i - 1].ref,
+                                      i == 1 ? frail_body : frail_friend_body,
+                                      NULL, .trap_exit = i != 1,
+                                      .runtime = world.fleet.runtime[i]);
             ck_assert(rc == 0 || rc == -ENOMEM);
         }
     }
@@ -516,8 +525,7 @@ START_TEST(three_nodes_survive_the_failure_of_anything_once)
 }
 END_TEST
 
-SUITE_MAIN("node_sim",
-           s58_in_any_weather_order_holds_and_everyone_is_told_once,
+SUITE_MAIN("node_sim", s58_in_any_weather_order_holds_and_everyone_is_told_once,
            s65_the_same_seed_gives_the_same_run_of_many_nodes,
            an_ask_fails_when_any_node_on_the_way_of_its_request_dies,
            three_nodes_survive_the_failure_of_anything_once)

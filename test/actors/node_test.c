@@ -57,7 +57,7 @@ send_parcel(boss_self self)
     ck_assert_int_eq(coact__send(puppet.ref, COACT_TYPE(parcel),
                                  COACT__NUMBER(puppet, parcel), &parcel),
                      0);
-    COACT_RECEIVE (self, SOON) {
+    COACT_RECEIVE(self, SOON) {
     case COACT_ON(parcel, m): {
         ck_assert_str_eq(coact_text_cstr(m->title), "na\xc3\xafve");
         ck_assert_uint_eq(m->photo.bytes, 3);
@@ -73,7 +73,8 @@ send_parcel(boss_self self)
         ck_assert(m->weight == 1.5);
         ck_assert(coact_ref_equal(coact_sender_of(m), puppet.ref));
     } break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("it did not come back");
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("it did not come back");
     }
 }
 
@@ -96,9 +97,12 @@ use_address(boss_self self)
     // And ours: the item comes before the word that it was sent.
     town_tell(self, three,
               (struct order){.what = TOWN_USE, .who = coact_self(), .n = 9});
-    COACT_RECEIVE_ONLY (self, COACT_NOW, item) {
-    case COACT_ON(item, m): ck_assert_uint_eq(m->number, 9); break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("no item");
+    COACT_RECEIVE_ONLY(self, COACT_NOW, item) {
+    case COACT_ON(item, m):
+        ck_assert_uint_eq(m->number, 9);
+        break;
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("no item");
     }
 }
 
@@ -130,7 +134,7 @@ collect(boss_self self, uint32_t senders, uint32_t count, size_t bytes)
         tell_to_fail(all[i], 300);
     }
     while (ended < senders) {
-        COACT_RECEIVE (self, SOON) {
+        COACT_RECEIVE(self, SOON) {
         case COACT_ON(item, m): {
             uint32_t i = 0;
             while (i < senders && slot[i] != m->from) {
@@ -141,7 +145,8 @@ collect(boss_self self, uint32_t senders, uint32_t count, size_t bytes)
             ck_assert(m->load.bytes == (next[i] % 16 == 15 ? bytes : 0));
             next[i]++;
         } break;
-        case COACT_ON(told, m): { } break;
+        case COACT_ON(told, m): {
+        } break;
         case COACT_ON_DOWN(d): {
             uint32_t i = 0;
             while (i < senders && slot[i] != d->who.slot) {
@@ -152,7 +157,8 @@ collect(boss_self self, uint32_t senders, uint32_t count, size_t bytes)
                           count);
             ended++;
         } break;
-        case COACT_ON_TIMEOUT: ck_abort_msg("nothing comes any more");
+        case COACT_ON_TIMEOUT:
+            ck_abort_msg("nothing comes any more");
         }
     }
 }
@@ -230,9 +236,9 @@ send_to_paused(boss_self self)
     } while (rc == 0);
     ck_assert_int_eq(rc, -ETIMEDOUT);
     // The end of the link ends the wait, too.
-    ck_assert_int_eq(coact_send_wait(puppet, SOON, item,
-                                     .load = coact_bytes_new(8000)),
-                     -ENOTCONN);
+    ck_assert_int_eq(
+        coact_send_wait(puppet, SOON, item, .load = coact_bytes_new(8000)),
+        -ENOTCONN);
     town_expect_down(self, id, COACT_NOCONNECTION);
     town_signal(paused, SIGCONT);
 }
@@ -302,14 +308,14 @@ link_them(boss_self self)
     town_expect_exit(self, a.ref, 297);
     // Both link at a time: one news.
     a = town_another(self, puppet, false);
-    ck_assert_int_eq(coact_send(a, order, .what = TOWN_LINK,
-                                .who = coact_self()),
-                     0);
+    ck_assert_int_eq(
+        coact_send(a, order, .what = TOWN_LINK, .who = coact_self()), 0);
     ck_assert_int_eq(coact_link(a.ref), 0);
     tell_to_fail(a, 296);
     town_expect_exit(self, a.ref, 296);
-    COACT_RECEIVE_ONLY (self, SOON, told) {
-    case COACT_ON(told, m): { } break;
+    COACT_RECEIVE_ONLY(self, SOON, told) {
+    case COACT_ON(told, m): {
+    } break;
     }
     town_expect_nothing(self, puppet);
     // Unlinked, by either.
@@ -358,18 +364,22 @@ die_of_us(boss_self self)
             town_expect_down(self, id, 293);
             continue;
         }
-        COACT_RECEIVE_ONLY (self, SOON, told) {
+        COACT_RECEIVE_ONLY(self, SOON, told) {
         case COACT_ON(told, m): {
             ck_assert_int_eq(m->n, 293);
             ck_assert(coact_ref_equal(m->who, mayfly.ref));
         } break;
-        case COACT_ON_TIMEOUT: ck_abort_msg("it was not told");
+        case COACT_ON_TIMEOUT:
+            ck_abort_msg("it was not told");
         }
         // A signal that is not one of a link is trapped, too; kill is not.
         ck_assert_int_eq(coact_signal_exit(a.ref, 292, "go"), 0);
-        COACT_RECEIVE_ONLY (self, SOON, told) {
-        case COACT_ON(told, m): ck_assert_int_eq(m->n, 292); break;
-        case COACT_ON_TIMEOUT: ck_abort_msg("it was not told");
+        COACT_RECEIVE_ONLY(self, SOON, told) {
+        case COACT_ON(told, m):
+            ck_assert_int_eq(m->n, 292);
+            break;
+        case COACT_ON_TIMEOUT:
+            ck_abort_msg("it was not told");
         }
         ck_assert_int_eq(coact_kill(a.ref), 0);
         town_expect_down(self, id, COACT_KILLED);
@@ -402,9 +412,12 @@ be_watched(boss_self self)
     (void)tell(self, other, TOWN_LINK, here.ref);
     tell_to_fail(here, 290);
     for (int i = 0; i < 2; i++) {
-        COACT_RECEIVE_ONLY (self, SOON, told) {
-        case COACT_ON(told, m): ck_assert_int_eq(m->n, 290); break;
-        case COACT_ON_TIMEOUT: ck_abort_msg("somebody was not told");
+        COACT_RECEIVE_ONLY(self, SOON, told) {
+        case COACT_ON(told, m):
+            ck_assert_int_eq(m->n, 290);
+            break;
+        case COACT_ON_TIMEOUT:
+            ck_abort_msg("somebody was not told");
         }
     }
     // A watcher that ends takes its monitor with it.
@@ -422,221 +435,7 @@ START_TEST(an_actor_is_watched_and_linked_from_another_node)
 }
 END_TEST
 
-/* ---- Asking ---- */
-
-static int
-ask(puppet_ref puppet, enum town_how how, uint32_t n, coact_ref who,
-    int64_t deadline_ns, struct answer *out)
-{
-    return coact_ask(puppet, question, out, deadline_ns, .how = (uint32_t)how,
-                     .n = n, .who = who);
-}
-
-static bool
-has_late_reply(void *count)
-{
-    return town_stats().replies_late == *(uint64_t *)count;
-}
-
-static void
-ask_them(boss_self self)
-{
-    puppet_ref puppet = town_puppet(2);
-    struct answer answer = {0};
-    coact_ref none = {0};
-    ck_assert_int_eq(ask(puppet, TOWN_ANSWER, 5, none, SOON, &answer), 0);
-    ck_assert_uint_eq(answer.n, 5);
-    ck_assert(coact_ref_equal(answer.by, puppet.ref));
-    ck_assert_int_eq(ask(puppet, TOWN_LARGE, LARGE, none, SOON, &answer), 0);
-    ck_assert_uint_eq(answer.load.bytes, LARGE);
-    coact_message_destroy(COACT_TYPE(answer), &answer);
-    // Longer than a message can be: both learn of it.
-    ck_assert_int_eq(ask(puppet, TOWN_LARGE, 66u << 20, none, SOON, &answer),
-                     -EOVERFLOW);
-    ck_assert_int_eq(ask(puppet, TOWN_DROP, 0, none, SOON, &answer), -EPIPE);
-    ck_assert_int_eq(ask(puppet, TOWN_KEEP, 0, none, coact_in_ms(20), &answer),
-                     -ETIMEDOUT);
-    // A reply that comes too late is dropped, not taken for the next one.
-    ck_assert_int_eq(
-        ask(puppet, TOWN_WHEN_TOLD, 1, none, coact_in_ms(20), &answer),
-        -ETIMEDOUT);
-    uint64_t late = town_stats().replies_late + 1;
-    (void)tell(self, puppet, TOWN_COUNT, puppet.ref);
-    town_until(has_late_reply, &late);
-    ck_assert_int_eq(ask(puppet, TOWN_ANSWER, 6, none, SOON, &answer), 0);
-    ck_assert_uint_eq(answer.n, 6);
-    // The callee ends in mid-call, or had ended.
-    puppet_ref a = town_another(self, puppet, false);
-    ck_assert_int_eq(ask(a, TOWN_DIE, 0, none, COACT_FOREVER, &answer),
-                     -EOWNERDEAD);
-    ck_assert_int_eq(coact_last_reason().code, 277);
-    ck_assert_int_eq(ask(a, TOWN_ANSWER, 0, none, COACT_FOREVER, &answer),
-                     -ESRCH);
-}
-
-START_TEST(an_ask_across_ends_with_the_answer_or_with_what_went_wrong)
-{
-    conduct_with_peers(1, ask_them);
-}
-END_TEST
-
-static void
-ask_third(boss_self self)
-{
-    puppet_ref two = town_puppet(2);
-    puppet_ref three = town_puppet(3);
-    struct answer answer = {0};
-    puppet_ref here;
-    (void)tell(self, two, TOWN_USE, three.ref); // they know each other
-    ck_assert_int_eq(ask(two, TOWN_FORWARD, 8, three.ref, SOON, &answer), 0);
-    ck_assert_uint_eq(answer.n, 8);
-    ck_assert(coact_ref_equal(answer.by, three.ref));
-    // And back to the asking node.
-    ck_assert_int_eq(coact_spawn(puppet, &here, puppet_body, NULL), 0);
-    ck_assert_int_eq(ask(two, TOWN_FORWARD, 9, here.ref, SOON, &answer), 0);
-    ck_assert(coact_ref_equal(answer.by, here.ref));
-    ck_assert_int_eq(coact_kill(here.ref), 0);
-    // A third that has ended.
-    puppet_ref gone = town_another(self, three, false);
-    tell_to_fail(gone, 287);
-    ck_assert_int_eq(coact_join(gone.ref, SOON, NULL), 0);
-    ck_assert_int_eq(
-        ask(two, TOWN_FORWARD, 9, gone.ref, COACT_FOREVER, &answer), -ESRCH);
-}
-
-START_TEST(a_request_is_handed_on_across_nodes_and_answered_by_a_third_actor)
-{
-    conduct_with_peers(2, ask_third);
-}
-END_TEST
-
-static void
-fill_narrow(boss_self self)
-{
-    puppet_ref puppet = town_puppet(2);
-    struct answer answer;
-    puppet_ref narrow;
-    (void)self;
-    int rc;
-    while ((rc = coact_whereis_at(puppet, 2, "narrow", &narrow, SOON)) ==
-           -ENOENT) {
-        ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
-    }
-    ck_assert_int_eq(rc, 0);
-    ck_assert_int_eq(coact_send(narrow, item, .number = 1), 0);
-    ck_assert_int_eq(coact_send(narrow, item, .number = 2), 0);
-    ck_assert_int_eq(
-        ask(narrow, TOWN_ANSWER, 1, puppet.ref, COACT_FOREVER, &answer),
-        -ENOBUFS);
-    // The news of its end gets in and out all the same.
-    coact_monitor_id id;
-    ck_assert_int_eq(coact_monitor(narrow.ref, &id), 0);
-    ck_assert_int_eq(coact_kill(narrow.ref), 0);
-    town_expect_down(self, id, COACT_KILLED);
-}
-
-static void
-narrow_body(puppet_self self, void *arg)
-{
-    (void)self;
-    (void)arg;
-    (void)coact_sleep(COACT_FOREVER);
-}
-
-static void
-live_with_narrow(int place)
-{
-    struct coact_runtime *runtime = town_start(2, NULL, 2);
-    puppet_ref puppet;
-    if (coact_spawn_with(puppet, &puppet, narrow_body, NULL, .name = "narrow",
-                         .mailbox_messages = 2, .runtime = runtime) != 0 ||
-        coact_spawn_with(puppet, &puppet, puppet_body, NULL, .name = "puppet",
-                         .runtime = runtime) != 0) {
-        abort();
-    }
-    town_await_end(place);
-    struct coact_runtime_stats stats;
-    coact_stats(runtime, &stats);
-    if (stats.messages_refused != 1) {
-        abort();
-    }
-    town_stop(runtime);
-}
-
-START_TEST(a_full_mailbox_on_another_node_fails_an_ask_and_is_counted)
-{
-    town_found();
-    town_go(town_fork(live_with_narrow));
-    town_conduct(2, fill_narrow);
-}
-END_TEST
-
-/* ---- Names; no link ---- */
-
-static void
-look_for_them(boss_self self)
-{
-    puppet_ref puppet = town_puppet(2);
-    puppet_ref found = {.ref = {0}};
-    boss_ref wrong;
-    (void)self;
-    ck_assert_int_eq(coact_whereis_at(puppet, 2, "nobody", &found, SOON),
-                     -ENOENT);
-    ck_assert_int_eq(coact_whereis_at(boss, 2, "puppet", &wrong, SOON),
-                     -EINVAL);
-    ck_assert_int_eq(coact_whereis_at(puppet, 9, "puppet", &found, SOON),
-                     -ENOENT);
-    // Node 3 is known but does not run.
-    ck_assert_int_eq(
-        coact_whereis_at(puppet, 3, "puppet", &found, coact_in_ms(20)),
-        -ETIMEDOUT);
-    ck_assert_int_eq(coact_node_await(3, coact_in_ms(20)), -ETIMEDOUT);
-    ck_assert_int_eq(coact_node_await(9, SOON), -ENOENT);
-    ck_assert(coact_ref_is_none(found.ref));
-    ck_assert_int_eq(coact_whereis_at(boss, 1, "nobody", &wrong, SOON),
-                     -ENOENT);
-    // What cannot be reached.
-    struct answer answer;
-    puppet_ref far = {.ref = {3, 77, 0, 1}};
-    coact_monitor_id id;
-    ck_assert_int_eq(coact_send(far, item, .load = coact_bytes_new(9)),
-                     -ENOTCONN);
-    ck_assert_int_eq(coact_send_wait(far, SOON, item, 0), -ENOTCONN);
-    ck_assert_int_eq(ask(far, TOWN_ANSWER, 0, far.ref, SOON, &answer),
-                     -ENOTCONN);
-    ck_assert_int_eq(coact_last_reason().code, COACT_NOCONNECTION);
-    ck_assert_int_eq(coact_kill(far.ref), -ENOTCONN);
-    ck_assert_int_eq(coact_signal_exit(far.ref, 286, ""), -ENOTCONN);
-    ck_assert_int_eq(coact_monitor(far.ref, &id), 0);
-    town_expect_down(self, id, COACT_NOCONNECTION);
-    ck_assert_int_eq(coact_trap_exit(true), 0);
-    ck_assert_int_eq(coact_link(far.ref), 0);
-    town_expect_exit(self, far.ref, COACT_NOCONNECTION);
-    town_expect_nothing(self, puppet);
-    // Another life of a node that is up.
-    far.ref = puppet.ref;
-    far.ref.incarnation++;
-    ck_assert_int_eq(coact_send(far, item, 0), -ENOTCONN);
-    ck_assert_int_eq(coact_monitor(far.ref, &id), 0);
-    town_expect_down(self, id, COACT_NOCONNECTION);
-    // A node that we no longer want to know.
-    ck_assert_int_eq(coact_monitor(puppet.ref, &id), 0);
-    ck_assert_int_eq(coact_node_remove(town_runtime(), 2), 0);
-    town_expect_down(self, id, COACT_NOCONNECTION);
-    ck_assert_int_eq(coact_send(puppet, item, 0), -ENOTCONN);
-    ck_assert_int_eq(coact_node_await(2, SOON), -ENOENT);
-}
-
-START_TEST(names_nodes_and_actors_that_are_not_there_are_told_apart)
-{
-    town_found();
-    town_go(town_fork_peer(2, 2));
-    town_conduct(3, look_for_them);
-}
-END_TEST
-
-SUITE_MAIN("node",
-           texts_bytes_lists_nested_and_addresses_cross_and_come_back,
+SUITE_MAIN("node", texts_bytes_lists_nested_and_addresses_cross_and_come_back,
            an_address_in_a_message_is_of_use_on_a_third_node,
            s58_the_order_of_two_actors_on_two_nodes_holds,
            s58_order_holds_where_small_and_large_messages_mix,
@@ -645,8 +444,4 @@ SUITE_MAIN("node",
            monitors_across_fire_once_each_and_can_be_taken_back,
            links_across_hold_whoever_makes_them_and_end_with_an_unlink,
            exit_signals_and_kill_cross_with_their_reason,
-           an_actor_is_watched_and_linked_from_another_node,
-           an_ask_across_ends_with_the_answer_or_with_what_went_wrong,
-           a_request_is_handed_on_across_nodes_and_answered_by_a_third_actor,
-           a_full_mailbox_on_another_node_fails_an_ask_and_is_counted,
-           names_nodes_and_actors_that_are_not_there_are_told_apart)
+           an_actor_is_watched_and_linked_from_another_node)

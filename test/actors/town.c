@@ -108,11 +108,9 @@ answer(struct puppet *me, struct question *m)
     case TOWN_ANSWER:
     case TOWN_LARGE:
         load = coact_bytes_new(m->how == TOWN_LARGE ? m->n : 0);
-        (void)coact__reply(m,
-                           &(struct answer){.n = m->n,
-                                            .by = coact_self(),
-                                            .load = load},
-                           sizeof(struct answer));
+        (void)coact__reply(
+            m, &(struct answer){.n = m->n, .by = coact_self(), .load = load},
+            sizeof(struct answer));
         break;
     case TOWN_KEEP:
         (void)coact_keep(m);
@@ -148,13 +146,17 @@ puppet_body(puppet_self self, void *arg)
     struct puppet me = {.self = self};
     (void)arg;
     for (;;) {
-        COACT_RECEIVE (self, COACT_FOREVER) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(order, m): {
             me.boss.ref = coact_sender_of(m);
             obey(&me, m);
         } break;
-        case COACT_ON(question, m): answer(&me, m); break;
-        case COACT_ON(item, m): me.items++; break;
+        case COACT_ON(question, m):
+            answer(&me, m);
+            break;
+        case COACT_ON(item, m):
+            me.items++;
+            break;
         case COACT_ON(parcel, m): {
             me.boss.ref = coact_sender_of(m);
             pass_on(&me, m);
@@ -199,8 +201,7 @@ town_address(uint32_t number)
 void
 town_set_address(uint32_t number, const char *address)
 {
-    snprintf(town.address[number], sizeof(town.address[number]), "%s",
-             address);
+    snprintf(town.address[number], sizeof(town.address[number]), "%s", address);
 }
 
 const char *
@@ -409,9 +410,12 @@ town_tell(boss_self self, puppet_ref puppet, struct order order)
     ck_assert_int_eq(coact__send(puppet.ref, COACT_TYPE(order),
                                  COACT__NUMBER(puppet, order), &order),
                      0);
-    COACT_RECEIVE_ONLY (self, SOON, told) {
-    case COACT_ON(told, m): told = *m; break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("order %u: no word", order.what);
+    COACT_RECEIVE_ONLY(self, SOON, told) {
+    case COACT_ON(told, m):
+        told = *m;
+        break;
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("order %u: no word", order.what);
     }
     ck_assert_uint_eq(told.what, order.what);
     return told;
@@ -427,7 +431,7 @@ town_another(boss_self self, puppet_ref puppet, bool traps)
 void
 town_expect_down(boss_self self, coact_monitor_id id, int code)
 {
-    COACT_RECEIVE_ONLY (self, SOON, coact_down, coact_exit) {
+    COACT_RECEIVE_ONLY(self, SOON, coact_down, coact_exit) {
     case COACT_ON_DOWN(d): {
         ck_assert_uint_eq(d->monitor.id, id.id);
         ck_assert_msg(d->reason.code == code, "DOWN says %s",
@@ -436,14 +440,15 @@ town_expect_down(boss_self self, coact_monitor_id id, int code)
     case COACT_ON_EXIT(e): {
         ck_abort_msg("an EXIT, not a DOWN");
     } break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("no DOWN");
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("no DOWN");
     }
 }
 
 void
 town_expect_exit(boss_self self, coact_ref from, int code)
 {
-    COACT_RECEIVE_ONLY (self, SOON, coact_down, coact_exit) {
+    COACT_RECEIVE_ONLY(self, SOON, coact_down, coact_exit) {
     case COACT_ON_DOWN(d): {
         ck_abort_msg("a DOWN, not an EXIT");
     } break;
@@ -452,7 +457,8 @@ town_expect_exit(boss_self self, coact_ref from, int code)
         ck_assert_msg(e->reason.code == code, "EXIT says %s",
                       coact_reason_name(e->reason.code));
     } break;
-    case COACT_ON_TIMEOUT: ck_abort_msg("no EXIT");
+    case COACT_ON_TIMEOUT:
+        ck_abort_msg("no EXIT");
     }
 }
 
@@ -460,14 +466,15 @@ void
 town_expect_nothing(boss_self self, puppet_ref puppet)
 {
     (void)town_tell(self, puppet, (struct order){.what = TOWN_COUNT});
-    COACT_RECEIVE_ONLY (self, COACT_NOW, coact_down, coact_exit) {
+    COACT_RECEIVE_ONLY(self, COACT_NOW, coact_down, coact_exit) {
     case COACT_ON_DOWN(d): {
         ck_abort_msg("a DOWN that is one too many");
     } break;
     case COACT_ON_EXIT(e): {
         ck_abort_msg("an EXIT that is one too many");
     } break;
-    case COACT_ON_TIMEOUT: break;
+    case COACT_ON_TIMEOUT:
+        break;
     }
 }
 

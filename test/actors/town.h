@@ -36,21 +36,21 @@ enum town_order {
     TOWN_DEMONITOR, /* the last monitor */
     TOWN_LINK,      /* with who */
     TOWN_UNLINK,
-    TOWN_FAIL,      /* with code n; no answer comes */
-    TOWN_BURST,     /* send who n items, each 16th of `bytes` bytes */
-    TOWN_COUNT,     /* how many items have you seen? */
-    TOWN_USE        /* send who one item: an address that came with an order */
+    TOWN_FAIL,  /* with code n; no answer comes */
+    TOWN_BURST, /* send who n items, each 16th of `bytes` bytes */
+    TOWN_COUNT, /* how many items have you seen? */
+    TOWN_USE    /* send who one item: an address that came with an order */
 };
 
 /* How the puppet answers a question. */
 enum town_how {
     TOWN_ANSWER = 1,
-    TOWN_KEEP,    /* and never answer */
-    TOWN_DIE,     /* with code 277 */
+    TOWN_KEEP, /* and never answer */
+    TOWN_DIE,  /* with code 277 */
     TOWN_DROP,
-    TOWN_LARGE,   /* n bytes */
-    TOWN_FORWARD, /* to who, who answers */
-    TOWN_ENTRUST, /* to who, who keeps it */
+    TOWN_LARGE,    /* n bytes */
+    TOWN_FORWARD,  /* to who, who answers */
+    TOWN_ENTRUST,  /* to who, who keeps it */
     TOWN_WHEN_TOLD /* when the next order has come */
 };
 
