@@ -98,9 +98,9 @@ coact__call_finish(struct coact__actor *caller, struct coact__envelope *reply,
     }
     // Nobody else writes the word while it is claimed.
     uint64_t claimed = atomic_load_explicit(&call->word, memory_order_relaxed);
-    atomic_store_explicit(
-        &call->word, word_of(number_of(claimed), COACT__CALL_ANSWERED),
-        memory_order_release); // K2
+    atomic_store_explicit(&call->word,
+                          word_of(number_of(claimed), COACT__CALL_ANSWERED),
+                          memory_order_release); // K2
     coact__task_wake(&caller->task);
 }
 
@@ -121,10 +121,9 @@ void
 coact__call_leaves(struct coact_runtime *runtime,
                    const struct coact__request *request, coact_ref to)
 {
-    struct coact__actor *caller =
-        coact__is_local(runtime, request->caller)
-            ? coact__slot_of(runtime, request->caller)
-            : NULL;
+    struct coact__actor *caller = coact__is_local(runtime, request->caller)
+                                      ? coact__slot_of(runtime, request->caller)
+                                      : NULL;
     if (caller == NULL) {
         return;
     }
@@ -182,11 +181,10 @@ coact__call_answer(struct coact_runtime *runtime,
     }
     bool is_here = coact__is_local(runtime, request->caller);
     int answered =
-        !is_here ? coact__node_answer(runtime, request,
-                                      reply != NULL ? reply->type : NULL,
-                                      reply != NULL ? coact__payload_of(reply)
-                                                    : NULL,
-                                      rc, reason)
+        !is_here
+            ? coact__node_answer(
+                  runtime, request, reply != NULL ? reply->type : NULL,
+                  reply != NULL ? coact__payload_of(reply) : NULL, rc, reason)
         : answer_local(runtime, request, reply, rc, reason) ? 0
                                                             : -ESRCH;
     request->call = 0;
@@ -212,8 +210,7 @@ check_reply(struct coact__actor *actor, struct coact__envelope *envelope,
     if (envelope->type->reply->size != bytes) {
         return coact__misuse(actor->runtime, -EINVAL, "coact_reply",
                              "%s is answered by %s, which has another size",
-                             envelope->type->name,
-                             envelope->type->reply->name);
+                             envelope->type->name, envelope->type->reply->name);
     }
     return coact__request_of(envelope)->call == 0 ? -EALREADY : 0;
 }

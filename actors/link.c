@@ -135,8 +135,8 @@ coact__bond_start(struct coact__actor *actor, struct coact__bond *bond,
                   coact_ref peer)
 {
     struct coact_runtime *runtime = actor->runtime;
-    bond->id = atomic_fetch_add_explicit(&runtime->next_id, 1,
-                                         memory_order_relaxed);
+    bond->id =
+        atomic_fetch_add_explicit(&runtime->next_id, 1, memory_order_relaxed);
     bond->side[0].owner = coact__ref_of(actor);
     bond->side[1].owner = peer;
     tie(actor, &bond->side[0]);
@@ -192,8 +192,9 @@ coact_unlink(coact_ref peer)
     struct coact__bond_side *side;
     while ((side = find_link(actor, peer)) != NULL) {
         untie(actor, side);
-        coact__bond_farewell(actor->runtime, side, COACT__KIND_UNLINK,
-                     &(const struct coact_reason){.code = COACT_NORMAL});
+        coact__bond_farewell(
+            actor->runtime, side, COACT__KIND_UNLINK,
+            &(const struct coact_reason){.code = COACT_NORMAL});
     }
     return 0;
 }
@@ -221,7 +222,7 @@ meet(struct coact__actor *actor, struct coact__bond *bond)
     }
     // No memory to be linked with: the link ends as if we had.
     coact__bond_farewell(actor->runtime, &bond->side[1], COACT__KIND_EXIT,
-                 &(const struct coact_reason){.code = -ENOMEM});
+                         &(const struct coact_reason){.code = -ENOMEM});
 }
 
 /* Where both linked at once there are two bonds, and the dead says farewell on
@@ -264,10 +265,9 @@ coact__link_arrived(struct coact__actor *actor, struct coact__item *item)
 {
     struct coact__envelope *envelope = coact__envelope_of_item(item);
     if (item->kind == COACT__KIND_LINK) {
-        meet(actor,
-             (struct coact__bond *)(void *)((char *)item -
-                                            offsetof(struct coact__bond,
-                                                     introduction)));
+        meet(actor, (struct coact__bond *)(void *)((char *)item -
+                                                   offsetof(struct coact__bond,
+                                                            introduction)));
     } else if (item->kind == COACT__KIND_EXIT) {
         exit_arrived(actor, envelope);
     } else {
@@ -328,8 +328,8 @@ static struct coact_type exit_news_type = {
     .align = _Alignof(struct coact_exit_news)};
 
 int
-coact__signal_local(struct coact_runtime *runtime, coact_ref from,
-                    coact_ref to, const struct coact_reason *reason)
+coact__signal_local(struct coact_runtime *runtime, coact_ref from, coact_ref to,
+                    const struct coact_reason *reason)
 {
     struct coact__envelope *news = coact__envelope_new(
         &runtime->scheduler, COACT__KIND_EXIT, &exit_news_type);

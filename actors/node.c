@@ -365,10 +365,10 @@ coact_node_add(struct coact_runtime *runtime, uint32_t number,
                const char *address)
 {
     if (runtime == NULL || address == NULL || number == 0) {
-        return coact__misuse(runtime, -EINVAL, "coact_node_add",
-                             "%s", runtime == NULL   ? "runtime is NULL"
-                                   : address == NULL ? "address is NULL"
-                                                     : "number is 0");
+        return coact__misuse(runtime, -EINVAL, "coact_node_add", "%s",
+                             runtime == NULL   ? "runtime is NULL"
+                             : address == NULL ? "address is NULL"
+                                               : "number is 0");
     }
     return coact__node_add(runtime, number, address);
 }

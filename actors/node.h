@@ -41,8 +41,7 @@ void coact__node_unwatch(struct coact_runtime *runtime,
                          struct coact__watch *watch);
 
 /* Tell a watcher elsewhere; the caller's hold is taken. */
-void coact__node_down(struct coact_runtime *runtime,
-                      struct coact__watch *watch,
+void coact__node_down(struct coact_runtime *runtime, struct coact__watch *watch,
                       const struct coact_reason *reason);
 
 /* Link; takes over the introduction's hold if it succeeds. */

@@ -39,8 +39,8 @@ look_up(struct coact_runtime *runtime, const char *name)
 {
     struct coact_found found = {0};
     char mailbox[128] = "";
-    found.rc = coact__name_find(runtime, name, &found.who, mailbox,
-                                sizeof(mailbox));
+    found.rc =
+        coact__name_find(runtime, name, &found.who, mailbox, sizeof(mailbox));
     found.mailbox = coact_text_copy(mailbox);
     return found;
 }
@@ -78,8 +78,8 @@ coact__whereis_at(const struct coact_mailbox *mailbox, uint32_t number,
         return coact__whereis(mailbox, name, out);
     }
     coact_node_ref there = {.ref = {.node = number, .slot = COACT__NODE_SLOT}};
-    int rc = coact__node_await(runtime, number, deadline_ns,
-                               &there.ref.incarnation);
+    int rc =
+        coact__node_await(runtime, number, deadline_ns, &there.ref.incarnation);
     if (rc < 0) {
         return rc;
     }

@@ -37,9 +37,9 @@ struct coact__record {
     uint8_t kind;
     coact_ref from, to; /* for REPLY and FAILURE, `to` is the caller */
     coact_ref caller;
-    uint64_t type;      /* of the payload; or a monitor's or link's id */
+    uint64_t type; /* of the payload; or a monitor's or link's id */
     uint64_t call;
-    int64_t left_ns;    /* until the caller's deadline */
+    int64_t left_ns; /* until the caller's deadline */
     int32_t code;
 };
 

@@ -114,8 +114,7 @@ coact__watch_start(struct coact__actor *watcher, struct coact__watch *watch,
 {
     struct coact_runtime *runtime = watcher->runtime;
     fill(watch, coact__ref_of(watcher), target,
-         atomic_fetch_add_explicit(&runtime->next_id, 1,
-                                   memory_order_relaxed));
+         atomic_fetch_add_explicit(&runtime->next_id, 1, memory_order_relaxed));
     coact_monitor_id id = watch->news.down.monitor;
     watch->is_watching = true;
     tie(&watcher->extra->watching, watch, WATCHER_TIES);
@@ -145,8 +144,7 @@ coact_monitor(coact_ref target, coact_monitor_id *out)
 }
 
 void
-coact__watch_withdraw(struct coact_runtime *runtime,
-                      struct coact__watch *watch)
+coact__watch_withdraw(struct coact_runtime *runtime, struct coact__watch *watch)
 {
     watch->withdrawal.kind = COACT__KIND_UNWATCH;
     if (!coact__is_local(runtime, watch->target)) {
@@ -301,8 +299,7 @@ coact__watch_arrived(struct coact__actor *actor, struct coact__item *item)
         if (extra == NULL) {
             // Better a monitor that fires too soon than one that never does.
             coact__watch_fire(actor->runtime, watch,
-                              &(const struct coact_reason){
-                                  .code = -ENOMEM});
+                              &(const struct coact_reason){.code = -ENOMEM});
             return;
         }
         watch->is_watched = true;

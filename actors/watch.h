@@ -36,8 +36,7 @@ static inline struct coact__watch *
 coact__watch_of_news(struct coact__envelope *envelope)
 {
     return (struct coact__watch *)(void *)((char *)envelope -
-                                           offsetof(struct coact__watch,
-                                                    news));
+                                           offsetof(struct coact__watch, news));
 }
 
 /* Send the news to the watcher; the caller's hold goes with it. */

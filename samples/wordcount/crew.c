@@ -17,7 +17,7 @@ struct crew {
     coact_supervisor_ref supervisor;
     struct coact_child children[WORKERS_MAX];
     struct post posts[WORKERS_MAX]; // read at each start, so they stay here
-    char ids[WORKERS_MAX][16];
+    char ids[WORKERS_MAX][24];
 };
 
 /* One word decides whether a counter is a process or an actor among others. */
