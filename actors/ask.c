@@ -63,7 +63,9 @@ coact__call_is_over(struct coact_runtime *runtime,
                     const struct coact__request *request)
 {
     if (!coact__is_local(runtime, request->caller)) {
-        return false; // we cannot know
+        // All that we know is until when he wanted to wait.
+        return request->deadline_ns != COACT_FOREVER &&
+               coact__oracle_now_ns() >= request->deadline_ns;
     }
     struct coact__actor *caller = coact__slot_of(runtime, request->caller);
     return caller == NULL ||
@@ -143,7 +145,7 @@ coact__call_leaves(struct coact_runtime *runtime,
    through with this one. */
 static void
 lose_call(struct coact_runtime *runtime, struct coact__actor *actor,
-          uint32_t node)
+          uint32_t node, const struct coact_reason *reason)
 {
     struct coact__call *call = &actor->call;
     uint64_t peer = atomic_load_explicit(&call->peer, memory_order_acquire);
@@ -153,20 +155,23 @@ lose_call(struct coact_runtime *runtime, struct coact__actor *actor,
         .call = number_of(word)};
     if (peer == peer_of(request.call, node) &&
         word % COACT__CALL_STATES == COACT__CALL_WAITING) {
-        answer_local(runtime, &request, NULL, -ENOTCONN,
-                     &(const struct coact_reason){.code = COACT_NOCONNECTION});
+        answer_local(runtime, &request, NULL,
+                     reason->code == COACT_NOCONNECTION ? -ENOTCONN
+                                                        : -EOWNERDEAD,
+                     reason);
     }
 }
 
 void
-coact__calls_lost(struct coact_runtime *runtime, uint32_t node)
+coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
+                  const struct coact_reason *reason)
 {
     pthread_mutex_lock(&runtime->lock);
     uint32_t slots = runtime->slots;
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
         lose_call(runtime, coact__slot_of(runtime, (coact_ref){.slot = i}),
-                  node);
+                  node, reason);
     }
 }
 

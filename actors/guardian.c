@@ -163,27 +163,6 @@ wait_for_reaping(struct coact__cell *cell)
     }
 }
 
-static void
-end_process(void *arg)
-{
-    struct coact__order *order = arg;
-    struct coact__cell *cell = order->cell;
-    if (cell == NULL) {
-        return;
-    }
-    if (cell->process != NULL) {
-        // One that has ended already is the better case.
-        (void)!coact__process_signal(cell->process, SIGKILL);
-        wait_for_reaping(cell);
-    }
-    if (order->is_known) {
-        coact__node_remove(coact__family_runtime(order->family), cell->node);
-    }
-    coact__family_remove(cell);
-    coact__cell_unhold(cell);
-    order->cell = NULL;
-}
-
 static const char *
 signal_name(int sig)
 {
@@ -220,6 +199,31 @@ reason_of(const struct coact__order *order, const struct coact__cell *cell)
         snprintf(text, room, "exited without saying why");
     }
     return reason;
+}
+
+static void
+end_process(void *arg)
+{
+    struct coact__order *order = arg;
+    struct coact__cell *cell = order->cell;
+    if (cell == NULL) {
+        return;
+    }
+    if (cell->process != NULL) {
+        // One that has ended already is the better case.
+        (void)!coact__process_signal(cell->process, SIGKILL);
+        wait_for_reaping(cell);
+    }
+    if (order->is_known) {
+        // Who watches the body there is told what its supervisor is told.
+        struct coact_reason reason = reason_of(order, cell);
+        coact__node_ended(coact__family_runtime(order->family), cell->node,
+                          &reason);
+        coact__node_remove(coact__family_runtime(order->family), cell->node);
+    }
+    coact__family_remove(cell);
+    coact__cell_unhold(cell);
+    order->cell = NULL;
 }
 
 /* ---- The guardian's life ------------------------------------------------- */
@@ -298,6 +302,7 @@ look(struct coact__order *order)
         if (rc < 0) {
             coact_fail(rc, "its process cannot join the cluster");
         }
+        coact__node_is_child(coact__family_runtime(order->family), node);
         order->is_known = true;
     }
     if (!coact_ref_is_none(body) && !order->has_started) {

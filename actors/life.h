@@ -375,7 +375,8 @@ void coact__call_finish(struct coact__actor *caller,
                         struct coact__envelope *reply, int rc,
                         const struct coact_reason *reason);
 /* Fail all calls that a node was to answer, the link to which is down. */
-void coact__calls_lost(struct coact_runtime *runtime, uint32_t node);
+void coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
+                       const struct coact_reason *reason);
 bool coact__call_is_over(struct coact_runtime *runtime,
                          const struct coact__request *request);
 

@@ -81,6 +81,18 @@ coact__node_delist(struct coact__node *node, struct coact__node_waiter *waiter)
 
 /* ---- The transport's hooks ---- */
 
+static const struct coact_reason no_connection = {.code = COACT_NOCONNECTION};
+
+/* Under the lock: all that went by this link is over. */
+static void
+cut_peer(struct coact__node *node, struct coact__peer *peer,
+         const struct coact_reason *reason)
+{
+    peer->is_cut_due = false;
+    coact__ties_cut(node, peer, reason);
+    coact__calls_lost(node->runtime, peer->node, reason);
+}
+
 static void
 link_up(void *owner, uint32_t number, uint32_t incarnation)
 {
@@ -88,6 +100,9 @@ link_up(void *owner, uint32_t number, uint32_t incarnation)
     pthread_mutex_lock(&node->lock);
     struct coact__peer *peer = coact__peer_find(node, number);
     if (peer != NULL) {
+        if (peer->is_cut_due) {
+            cut_peer(node, peer, &no_connection); // only the link had broken
+        }
         peer->incarnation = incarnation;
     }
     node->links_up++;
@@ -97,6 +112,22 @@ link_up(void *owner, uint32_t number, uint32_t incarnation)
                number, incarnation);
 }
 
+/* Under the lock.  Where a process of ours breaks the link it has most likely
+   ended, and will soon be reaped: who watches is told once, and why. */
+static void
+lose_peer(struct coact__node *node, struct coact__peer *peer, int why)
+{
+    peer->incarnation = 0;
+    if (peer->is_child && !peer->has_ended && why == COACT__DOWN_BROKEN) {
+        peer->is_cut_due = true;
+        return;
+    }
+    cut_peer(node, peer, peer->has_ended ? &peer->end : &no_connection);
+    if (peer->is_removed) {
+        forget(node, peer);
+    }
+}
+
 static void
 link_down(void *owner, uint32_t number, uint32_t incarnation, int why)
 {
@@ -104,12 +135,11 @@ link_down(void *owner, uint32_t number, uint32_t incarnation, int why)
     (void)incarnation;
     pthread_mutex_lock(&node->lock);
     struct coact__peer *peer = coact__peer_find(node, number);
+    bool is_expected = why == COACT__DOWN_BYE || why == COACT__DOWN_STOPPED ||
+                       why == COACT__DOWN_REMOVED ||
+                       (peer != NULL && peer->is_child);
     if (peer != NULL) {
-        peer->incarnation = 0;
-        coact__ties_cut(node, peer);
-        if (peer->is_removed) {
-            forget(node, peer);
-        }
+        lose_peer(node, peer, why);
     }
     node->links_up--;
     wake_all(node);
@@ -117,13 +147,39 @@ link_down(void *owner, uint32_t number, uint32_t incarnation, int why)
         pthread_cond_broadcast(&node->all_down);
     }
     pthread_mutex_unlock(&node->lock);
-    coact__calls_lost(node->runtime, number);
     coact__log(node->runtime,
-               why == COACT__DOWN_BYE || why == COACT__DOWN_STOPPED ||
-                       why == COACT__DOWN_REMOVED
-                   ? COACT_LOG_INFO
-                   : COACT_LOG_WARNING,
+               is_expected ? COACT_LOG_INFO : COACT_LOG_WARNING,
                "node %u is down: %s", number, coact__down_text(why));
+}
+
+void
+coact__node_is_child(struct coact_runtime *runtime, uint32_t number)
+{
+    struct coact__node *node = runtime->remote;
+    pthread_mutex_lock(&node->lock);
+    struct coact__peer *peer = coact__peer_find(node, number);
+    if (peer != NULL) {
+        peer->is_child = true;
+    }
+    pthread_mutex_unlock(&node->lock);
+}
+
+void
+coact__node_ended(struct coact_runtime *runtime, uint32_t number,
+                  const struct coact_reason *reason)
+{
+    struct coact__node *node = runtime->remote;
+    pthread_mutex_lock(&node->lock);
+    struct coact__peer *peer = coact__peer_find(node, number);
+    if (peer != NULL) {
+        peer->has_ended = true;
+        peer->end = *reason;
+        if (peer->is_cut_due) {
+            cut_peer(node, peer, reason);
+        }
+        // Else the link's end is still to come, behind what is on its way.
+    }
+    pthread_mutex_unlock(&node->lock);
 }
 
 static void
@@ -343,6 +399,9 @@ remove_peer(struct coact__node *node, uint32_t number)
     int rc = coact__transport_remove_peer(node->transport, number);
     // A link that comes up after this has nothing here, and goes down again.
     if (peer != NULL && peer->incarnation == 0) {
+        if (peer->is_cut_due) {
+            cut_peer(node, peer, &no_connection);
+        }
         forget(node, peer);
     } else if (peer != NULL) {
         peer->is_removed = true;
@@ -521,7 +580,7 @@ coact__node_free(struct coact_runtime *runtime)
     coact__transport_stop(node->transport, coact__oracle_now_ns());
     while (node->peers != NULL) {
         struct coact__peer *next = node->peers->next;
-        coact__ties_cut(node, node->peers);
+        coact__ties_cut(node, node->peers, &no_connection);
         coact__free(node->peers);
         node->peers = next;
     }

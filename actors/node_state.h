@@ -53,6 +53,10 @@ struct coact__peer {
     uint32_t node;
     uint32_t incarnation; /* 0: the link is down */
     bool is_removed;      /* goes with its link */
+    bool is_child;        /* a process of ours: its end has a reason */
+    bool is_cut_due;      /* the link broke; the reason is still to come */
+    bool has_ended;
+    struct coact_reason end; /* once it has */
     void *ties;           /* a tsearch tree */
 };
 
@@ -82,8 +86,9 @@ COACT_CHECKED int coact__tie_add(struct coact__peer *peer,
                                  const struct coact__tie *tie);
 /* The object and its hold are the caller's again; the tie is freed. */
 void coact__tie_remove(struct coact__peer *peer, struct coact__tie *tie);
-/* Cut them all. */
-void coact__ties_cut(struct coact__node *node, struct coact__peer *peer);
+/* Cut them all, for this reason. */
+void coact__ties_cut(struct coact__node *node, struct coact__peer *peer,
+                     const struct coact_reason *reason);
 
 /* node_send.c: a record to the node of record->to.  Traffic of one pair of
    actors keeps its order. */

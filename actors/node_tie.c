@@ -58,13 +58,13 @@ coact__tie_remove(struct coact__peer *peer, struct coact__tie *tie)
 }
 
 static void
-cut(struct coact__node *node, struct coact__tie *tie)
+cut(struct coact__node *node, struct coact__tie *tie,
+    const struct coact_reason *reason)
 {
-    const struct coact_reason lost = {.code = COACT_NOCONNECTION};
     struct coact_runtime *runtime = node->runtime;
     switch (tie->kind) {
     case COACT__TIE_WATCHING:
-        coact__watch_fire(runtime, tie->watch, &lost);
+        coact__watch_fire(runtime, tie->watch, reason);
         break;
     case COACT__TIE_WATCHED:
         coact__watch_withdraw(runtime, tie->watch);
@@ -76,24 +76,25 @@ cut(struct coact__node *node, struct coact__tie *tie)
         if (coact__is_local(runtime, side->owner)) {
             side = &tie->bond->side[1];
         }
-        coact__bond_farewell(runtime, side, COACT__KIND_EXIT, &lost);
+        coact__bond_farewell(runtime, side, COACT__KIND_EXIT, reason);
         break;
     }
     case COACT__TIE_RELAY:
         (void)coact__node_put_failure(node, (coact_ref){0}, &tie->relayed,
-                                      -ENOTCONN, &lost);
+                                      -ENOTCONN, reason);
         break;
     }
 }
 
 void
-coact__ties_cut(struct coact__node *node, struct coact__peer *peer)
+coact__ties_cut(struct coact__node *node, struct coact__peer *peer,
+                const struct coact_reason *reason)
 {
     while (peer->ties != NULL) {
         // The root of the tree: a pointer to its key comes first in a node.
         struct coact__tie *tie = *(struct coact__tie **)peer->ties;
         struct coact__tie copy = *tie;
         coact__tie_remove(peer, tie);
-        cut(node, &copy);
+        cut(node, &copy, reason);
     }
 }
