@@ -57,7 +57,7 @@ is_worker_of(struct coact_runtime *runtime, struct coact__worker *worker)
 }
 
 void
-coact__count(struct coact_runtime *runtime, size_t counter)
+coact__count_many(struct coact_runtime *runtime, size_t counter, uint64_t n)
 {
     struct coact__worker *worker = coact__here()->worker;
     bool is_ours = is_worker_of(runtime, worker);
@@ -67,11 +67,17 @@ coact__count(struct coact_runtime *runtime, size_t counter)
     if (is_ours) {
         // A worker writes its row alone; readers may see it late (relaxed).
         atomic_store_explicit(
-            at, atomic_load_explicit(at, memory_order_relaxed) + 1,
+            at, atomic_load_explicit(at, memory_order_relaxed) + n,
             memory_order_relaxed);
     } else {
-        atomic_fetch_add_explicit(at, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(at, n, memory_order_relaxed);
     }
+}
+
+void
+coact__count(struct coact_runtime *runtime, size_t counter)
+{
+    coact__count_many(runtime, counter, 1);
 }
 
 void

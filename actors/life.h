@@ -128,7 +128,7 @@ enum {
 /* Counters of one worker, or of all other threads (the last ones). */
 struct coact__counts {
     _Atomic uint64_t sent, unhandled, refused, dead_letters, replies_late;
-    _Atomic uint64_t spawned, ended, failed, misuses;
+    _Atomic uint64_t spawned, ended, failed, misuses, unknown_fields;
     char apart[64];
 };
 
@@ -137,7 +137,7 @@ struct coact_runtime {
     struct coact_runtime_options options;
     struct coact__log log;
     uint32_t node, incarnation;
-    struct coact__node *remote; /* NULL: not part of a cluster */
+    struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family; /* NULL: no isolated children */
     struct coact__counts *counts;
     struct coact__log_limit dead_letter_limit, unhandled_limit;
@@ -155,6 +155,13 @@ struct coact_runtime {
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
 
+/* Acquire pairs with the release in coact__node_open: a node as it was made. */
+static inline struct coact__node *
+coact__node_of(const struct coact_runtime *runtime)
+{
+    return atomic_load_explicit(&runtime->remote, memory_order_acquire);
+}
+
 /* ---- Who is asking (here.c's questions, answered for actors) ---- */
 
 /* The calling actor, or NULL. */
@@ -170,6 +177,8 @@ struct coact__counts *coact__counts_here(struct coact_runtime *runtime);
 
 /* Add one to a counter of coact__counts_here. */
 void coact__count(struct coact_runtime *runtime, size_t counter);
+void coact__count_many(struct coact_runtime *runtime, size_t counter,
+                       uint64_t n);
 #define COACT__COUNT_ONE(runtime, member)                                      \
     coact__count((runtime), offsetof(struct coact__counts, member))
 
@@ -216,10 +225,15 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
 
+/* A slot by its number; NULL where there is none yet. */
+struct coact__actor *coact__slot_at(struct coact_runtime *runtime,
+                                    uint32_t slot);
+
 /* The slot that an address of this runtime names, also if the actor is gone;
-   NULL for one that never was. */
+   NULL for one that never was in this runtime. */
 struct coact__actor *coact__slot_of(struct coact_runtime *runtime,
                                     coact_ref ref);
+/* Is it for us to say what becomes of what is sent there? */
 bool coact__is_local(const struct coact_runtime *runtime, coact_ref ref);
 coact_ref coact__ref_of(const struct coact__actor *actor);
 bool coact__is_current(struct coact__actor *actor, coact_ref ref);

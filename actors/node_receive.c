@@ -45,6 +45,23 @@ refuse(struct arrival *arrival, int rc, int code)
     }
 }
 
+/* The receiver lives, and does not take it. */
+static void
+show_refusal(struct arrival *arrival, int rc)
+{
+    const struct coact_runtime_options *options = &arrival->runtime->options;
+    if (options->refused != NULL) {
+        options->refused(options->refused_context,
+                         &(const struct coact_refusal){
+                             .from = arrival->record.from,
+                             .to = arrival->record.to,
+                             .type = arrival->record.type,
+                             .bytes = arrival->tail,
+                             .len = arrival->tail_bytes,
+                             .code = rc});
+    }
+}
+
 static struct coact_type *
 type_taken(const struct coact_mailbox *mailbox, uint64_t id, uint16_t *number)
 {
@@ -86,6 +103,8 @@ decode(struct arrival *arrival, struct coact_type *type, int *rc)
         coact__envelope_free(&arrival->runtime->scheduler, envelope);
         return NULL;
     }
+    coact__count_many(arrival->runtime,
+                      offsetof(struct coact__counts, unknown_fields), unknown);
     envelope->from = arrival->record.from;
     if (is_request) {
         *coact__request_of(envelope) = (struct coact__request){
@@ -129,6 +148,7 @@ message_arrived(struct arrival *arrival)
     struct coact__envelope *envelope =
         type != NULL ? decode(arrival, type, &rc) : NULL;
     if (envelope == NULL) {
+        show_refusal(arrival, rc);
         refuse(arrival, rc, rc);
         return;
     }

@@ -124,7 +124,7 @@ left_of(int64_t deadline_ns)
 static struct coact__peer *
 lock_peer(struct coact_runtime *runtime, coact_ref there)
 {
-    struct coact__node *node = runtime->remote;
+    struct coact__node *node = coact__node_of(runtime);
     if (node == NULL) {
         return NULL;
     }
@@ -205,10 +205,10 @@ static int
 put_envelope(struct coact_runtime *runtime, coact_ref to,
              struct coact__envelope *envelope)
 {
-    if (runtime->remote == NULL) {
+    if (coact__node_of(runtime) == NULL) {
         return -ENOTCONN;
     }
-    struct departure departure = {runtime->remote,
+    struct departure departure = {coact__node_of(runtime),
                                   {.kind = COACT__RECORD_MESSAGE,
                                    .from = envelope->from,
                                    .to = to,
@@ -253,7 +253,7 @@ coact__node_dispatch_wait(struct coact__actor *actor, coact_ref to,
     struct coact__node_waiter waiter = {.task = &actor->task};
     int rc = put_envelope(runtime, to, envelope);
     while (rc == -EAGAIN) {
-        coact__node_enlist(runtime->remote, &waiter);
+        coact__node_enlist(coact__node_of(runtime), &waiter);
         rc = put_envelope(runtime, to, envelope); // it may have been in between
         if (rc == -EAGAIN && deadline_ns != COACT_FOREVER &&
             coact__oracle_now_ns() >= deadline_ns) {
@@ -265,7 +265,7 @@ coact__node_dispatch_wait(struct coact__actor *actor, coact_ref to,
             rc = interrupted < 0 ? interrupted
                                  : put_envelope(runtime, to, envelope);
         }
-        coact__node_delist(runtime->remote, &waiter);
+        coact__node_delist(coact__node_of(runtime), &waiter);
     }
     return finish_dispatch(runtime, envelope, rc);
 }
@@ -329,7 +329,7 @@ coact__node_answer(struct coact_runtime *runtime,
                    struct coact_type *type, const void *payload, int rc,
                    const struct coact_reason *reason)
 {
-    struct coact__node *node = runtime->remote;
+    struct coact__node *node = coact__node_of(runtime);
     if (node == NULL) {
         return -ENOTCONN;
     }
@@ -351,14 +351,14 @@ int
 coact__node_signal(struct coact_runtime *runtime, coact_ref from, coact_ref to,
                    const struct coact_reason *reason, bool is_kill)
 {
-    if (runtime->remote == NULL) {
+    if (coact__node_of(runtime) == NULL) {
         return -ENOTCONN;
     }
     const struct coact__record record = {.kind = is_kill ? COACT__RECORD_KILL
                                                          : COACT__RECORD_SIGNAL,
                                          .from = from,
                                          .to = to};
-    return coact__node_put_reason(runtime->remote, &record, reason);
+    return coact__node_put_reason(coact__node_of(runtime), &record, reason);
 }
 
 /* Add the tie and tell the peer, or do neither. */
@@ -390,7 +390,7 @@ coact__node_watch(struct coact_runtime *runtime, struct coact__watch *watch)
                                          .from = watch->watcher,
                                          .to = watch->target,
                                          .type = id};
-    int rc = tie_and_tell(runtime->remote, peer, &tie, &record);
+    int rc = tie_and_tell(coact__node_of(runtime), peer, &tie, &record);
     pthread_mutex_unlock(&runtime->remote->lock);
     return rc;
 }
@@ -409,7 +409,7 @@ coact__node_unwatch(struct coact_runtime *runtime, struct coact__watch *watch)
                                              .to = watch->target,
                                              .type = id};
         // If it cannot be sent the link is down, and there is no monitor.
-        (void)!coact__node_put(runtime->remote, &record, NULL, 0,
+        (void)!coact__node_put(coact__node_of(runtime), &record, NULL, 0,
                                COACT__SEND_URGENT);
         coact__watch_unhold(watch);
     }
@@ -433,7 +433,7 @@ coact__node_down(struct coact_runtime *runtime, struct coact__watch *watch,
                                              .from = watch->target,
                                              .to = watch->watcher,
                                              .type = id};
-        (void)!coact__node_put_reason(runtime->remote, &record, reason);
+        (void)!coact__node_put_reason(coact__node_of(runtime), &record, reason);
         coact__watch_unhold(watch);
     }
     if (peer != NULL) {
@@ -457,7 +457,7 @@ coact__node_link(struct coact_runtime *runtime, struct coact__bond *bond)
                                          .from = here,
                                          .to = there,
                                          .type = bond->id};
-    int rc = tie_and_tell(runtime->remote, peer, &tie, &record);
+    int rc = tie_and_tell(coact__node_of(runtime), peer, &tie, &record);
     pthread_mutex_unlock(&runtime->remote->lock);
     return rc;
 }
@@ -485,7 +485,7 @@ coact__node_farewell(struct coact_runtime *runtime,
                                              .to = there,
                                              .type = bond->id,
                                              .code = is_ours};
-        (void)!coact__node_put_reason(runtime->remote, &record, reason);
+        (void)!coact__node_put_reason(coact__node_of(runtime), &record, reason);
         coact__bond_unhold(bond);
     }
     if (peer != NULL) {

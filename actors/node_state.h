@@ -109,6 +109,12 @@ int coact__node_put_failure(struct coact__node *node, coact_ref from,
                             const struct coact__request *request, int rc,
                             const struct coact_reason *reason);
 
+/* node_peer.c: the transport's hooks for links. */
+void coact__peer_up(void *owner, uint32_t number, uint32_t incarnation);
+void coact__peer_down(void *owner, uint32_t number, uint32_t incarnation,
+                      int why);
+void coact__peer_writable(void *owner, uint32_t number);
+
 /* node_receive.c: the transport's hook. */
 bool coact__node_receive(void *owner, uint32_t number, uint32_t incarnation,
                          const uint8_t *bytes, size_t len);

@@ -190,8 +190,7 @@ coact__interrupted(struct coact__actor *actor)
     case COACT__STAGE_GONE:
         break;
     }
-    COACT__INVARIANT(!"an actor that is gone runs");
-    return -ECANCELED;
+    coact__broken("an actor that is gone runs", __FILE__, __LINE__);
 }
 
 int

@@ -223,7 +223,7 @@ each_alive(struct coact_runtime *runtime,
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
         struct coact__actor *actor =
-            coact__slot_of(runtime, (coact_ref){.slot = i});
+            coact__slot_at(runtime, i);
         uint32_t generation;
         if (is_alive(actor, &generation) &&
             !fn(context, actor, generation)) {

@@ -33,6 +33,16 @@ struct coact_node_options {
     int64_t heartbeat_ns; /* 0: 100 ms; a silence of four of them is a death */
 };
 
+/* What came from another node and was refused: the receiver does not take such a
+   message, or its bytes are none. */
+struct coact_refusal {
+    coact_ref from, to;
+    uint64_t type;     /* the message's id: coact_type_id */
+    const void *bytes; /* as they came; lent until the call returns */
+    size_t len;
+    int code;          /* why */
+};
+
 /* All zero is a good runtime. */
 struct coact_runtime_options {
     uint32_t workers;        /* 0: the cores that this process may use */
@@ -45,6 +55,10 @@ struct coact_runtime_options {
     coact_log_sink *log;     /* NULL: standard error */
     void *log_context;
     struct coact_node_options node;
+    void (*refused)(void *context, const struct coact_refusal *refusal);
+                             /* called for each, on the thread of the links;
+                                must not wait.  NULL: they are only counted */
+    void *refused_context;
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -102,6 +116,7 @@ struct coact_runtime_stats {
     uint64_t dispatches, steals, parks, misuses;
     uint64_t stacks_in_use, stacks_mapped, stack_bytes;
     uint64_t links_up, frames_in, frames_out, frames_rejected;
+    uint64_t fields_unknown; /* skipped in messages of newer nodes */
     uint32_t workers, workers_active;
     const char *stack_guards; /* "madvise", "mprotect" or "none" */
 };

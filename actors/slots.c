@@ -24,7 +24,8 @@
 bool
 coact__is_local(const struct coact_runtime *runtime, coact_ref ref)
 {
-    return ref.node == runtime->node && ref.incarnation == runtime->incarnation;
+    // Nobody, and who lived here before our time, are ours to call dead.
+    return ref.node == runtime->node || coact_ref_is_none(ref);
 }
 
 coact_ref
@@ -38,19 +39,29 @@ coact__ref_of(const struct coact__actor *actor)
 struct coact__actor *
 coact__slot_of(struct coact_runtime *runtime, coact_ref ref)
 {
-    uint32_t slab = ref.slot / COACT__SLAB_SLOTS;
+    return ref.node == runtime->node &&
+                   ref.incarnation == runtime->incarnation
+               ? coact__slot_at(runtime, ref.slot)
+               : NULL;
+}
+
+struct coact__actor *
+coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
+{
+    uint32_t slab = slot / COACT__SLAB_SLOTS;
     if (slab >= COACT__SLABS) {
         return NULL;
     }
     struct coact__actor *slots =
         atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
-    return slots != NULL ? &slots[ref.slot % COACT__SLAB_SLOTS] : NULL;
+    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
 }
 
 bool
 coact__is_current(struct coact__actor *actor, coact_ref ref)
 {
-    return actor != NULL &&
+    // Generation 0 is that of a slot which nobody has had.
+    return actor != NULL && ref.generation != 0 &&
            atomic_load_explicit(&actor->generation, memory_order_acquire) ==
                ref.generation;
 }

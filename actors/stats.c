@@ -76,6 +76,7 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     out->dead_letters = SUM(runtime, dead_letters);
     out->replies_late = SUM(runtime, replies_late);
     out->misuses = SUM(runtime, misuses);
+    out->fields_unknown = SUM(runtime, unknown_fields);
     add_workers(&runtime->scheduler, out);
     add_stacks(&runtime->scheduler, out);
     coact__node_stats(runtime, out);
@@ -98,7 +99,7 @@ coact_each_actor(struct coact_runtime *runtime,
     pthread_mutex_lock(&runtime->lock);
     for (uint32_t i = 0; i < runtime->slots; i++) {
         struct coact__actor *actor =
-            coact__slot_of(runtime, (coact_ref){.slot = i});
+            coact__slot_at(runtime, i);
         uint64_t word =
             atomic_load_explicit(&actor->word, memory_order_acquire);
         if ((word & COACT__ACTOR_ALIVE) == 0) {

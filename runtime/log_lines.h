@@ -36,7 +36,8 @@ void coact__log_init(struct coact__log *log, enum coact_log_level level,
 bool coact__log_wants(const struct coact__log *log, enum coact_log_level level);
 
 void coact__log_line(struct coact__log *log, enum coact_log_level level,
-                     const char *format, va_list args);
+                     const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* True: say it; *held_back, if not 0, is how many were not said before. */
 bool coact__log_admits(struct coact__log_limit *limit, int64_t now_ns,

@@ -38,19 +38,37 @@ add_kick(struct coact__poller *poller)
                : -errno;
 }
 
+/* A descriptor, or a negative code. */
+static int
+open_epoll(void)
+{
+    if (coact__fails()) {
+        return -EMFILE;
+    }
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+static int
+open_kick(void)
+{
+    if (coact__fails()) {
+        return -EMFILE;
+    }
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
+}
+
 int
 coact__poller_init(struct coact__poller *poller)
 {
     atomic_init(&poller->has_no_pwait2, false);
-    poller->epoll_fd = coact__fails() ? (errno = EMFILE, -1)
-                                      : epoll_create1(EPOLL_CLOEXEC);
+    poller->epoll_fd = open_epoll();
     if (poller->epoll_fd < 0) {
-        return -errno;
+        return poller->epoll_fd;
     }
-    poller->kick_fd = coact__fails()
-                          ? (errno = EMFILE, -1)
-                          : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = poller->kick_fd < 0 ? -errno : add_kick(poller);
+    poller->kick_fd = open_kick();
+    int rc = poller->kick_fd < 0 ? poller->kick_fd : add_kick(poller);
     if (rc < 0) {
         if (poller->kick_fd >= 0) {
             close(poller->kick_fd);

@@ -336,6 +336,7 @@ meet_tomorrow(boss_self self)
         ck_abort_msg("no item");
     }
     ck_assert_uint_eq(town_stats().messages_refused, refused + 2);
+    ck_assert_uint_gt(town_stats().fields_unknown, 0);
     // The link has stood all the time.
     ck_assert_int_eq(coact_kill(who.ref), 0);
     town_expect_down(self, id, COACT_KILLED);
@@ -383,7 +384,8 @@ live_and_refuse(int here)
     }
     town_await_end(here);
     coact_stats(runtime, &stats);
-    if (stats.messages_refused != 3 || stats.messages_unhandled != 0) {
+    if (stats.messages_refused != 3 || stats.messages_unhandled != 0 ||
+        town_refusals() != 3) {
         abort();
     }
     town_stop(runtime);

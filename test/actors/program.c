@@ -73,7 +73,7 @@ say(const char *words)
     fprintf(stderr, "%s\n", words);
 }
 
-static void
+void
 say_cleaned(void *arg)
 {
     (void)arg;

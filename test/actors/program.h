@@ -59,6 +59,9 @@ COACT_MAILBOX(toy, who, go);
 
 void say(const char *words);
 
+/* For coact_defer: says "cleaned". */
+void say_cleaned(void *arg);
+
 /* Answers who it is; says "cleaned" at its end. */
 void idle_run(toy_self self, void *arg);
 

@@ -5,6 +5,7 @@
  */
 #include "test/actors/town.h"
 
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -299,6 +300,23 @@ quiet(void *context, enum coact_log_level level, const char *text)
     }
 }
 
+static _Atomic unsigned refusals;
+
+static void
+note_refusal(void *context, const struct coact_refusal *refusal)
+{
+    (void)context;
+    if (refusal->code == -ECONNREFUSED && refusal->type != 0) {
+        atomic_fetch_add(&refusals, 1);
+    }
+}
+
+unsigned
+town_refusals(void)
+{
+    return atomic_load(&refusals);
+}
+
 struct coact_runtime *
 town_start(uint32_t number, const char *key, uint32_t known)
 {
@@ -306,6 +324,7 @@ town_start(uint32_t number, const char *key, uint32_t known)
     struct coact_runtime_options options = {
         .workers = 2,
         .log = quiet,
+        .refused = note_refusal,
         .node = {.number = number,
                  .listen = town.address[number],
                  .key_file = key != NULL ? key : town.key}};

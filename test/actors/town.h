@@ -125,6 +125,9 @@ void town_signal(int place, int signal_number);
 
 /* By a peer: a running node that knows others; wait for the end of the town;
    stop.  key: NULL for the town's. */
+/* How many refusals the hook of this process has seen. */
+unsigned town_refusals(void);
+
 struct coact_runtime *town_start(uint32_t number, const char *key,
                                  uint32_t known);
 void town_await_end(int place);

@@ -386,7 +386,9 @@ START_TEST(a_million_timers_are_cheap)
     uint64_t x = 88172645463325252u;
     clock_t start = clock();
     for (int i = 0; i < MILLION; i++) {
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
         coact__wheel_add(wheel, &entries[i], (int64_t)(x % 60000000000u));
     }
     for (int i = 0; i < MILLION; i += 2) {
