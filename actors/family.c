@@ -69,6 +69,7 @@ coact__family_new(struct coact_runtime *runtime,
 static int
 make_folder(struct coact__family *family)
 {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): only setenv beside it is unsafe
     const char *parents[] = {getenv("TMPDIR"), "/tmp"};
     int rc = -ENOENT;
     for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
@@ -98,6 +99,7 @@ remove_folder(struct coact__family *family)
     DIR *folder = family->folder[0] != '\0' ? opendir(family->folder) : NULL;
     if (folder != NULL) {
         const struct dirent *entry;
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream
         while ((entry = readdir(folder)) != NULL) {
             // The two that cannot be removed stay.
             (void)unlinkat(dirfd(folder), entry->d_name, 0);

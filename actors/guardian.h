@@ -20,7 +20,7 @@ struct coact__order {
     size_t len;
 };
 
-void coact__order_free(void *order);
+void coact__order_free(void *arg);
 
 /* Spawn a guardian as a linked child of the calling supervisor.  The order is
    taken. */

@@ -207,42 +207,49 @@ next_beat_ns(const struct inmate *inmate)
                : COACT_FOREVER;
 }
 
+/* Until something comes; false: there is nothing more to watch. */
+static bool
+watch_once(coact__warden_self self, struct inmate *inmate, int64_t *beat_ns)
+{
+    bool goes_on = true;
+    COACT_RECEIVE(self, *beat_ns) {
+    case COACT_ON(coact__warden_news, m): {
+        obey(inmate, &m->packet);
+    } break;
+    case COACT_ON(coact__sup_news, m): {
+        if (m->kind == COACT__SUP_NEWS_STARTED) {
+            tell_start(inmate);
+        }
+    } break;
+    case COACT_ON(coact__sup_request, m): {
+        // There is no list of children to be changed or looked at.
+        (void)coact_reply(m, .code = -ENOTSUP);
+    } break;
+    case COACT_ON_DOWN(d): {
+        if (d->monitor.id == inmate->monitor.id) {
+            tell_end(inmate, &d->reason);
+            goes_on = false;
+        }
+    } break;
+    case COACT_ON_EXIT(e): {
+        (void)e; // the body's end comes as a DOWN, too
+    } break;
+    case COACT_ON_TIMEOUT:
+        tell_beat(inmate);
+        *beat_ns = next_beat_ns(inmate);
+        break;
+    case COACT_ON_CANCELLED:
+        goes_on = false;
+        break;
+    }
+    return goes_on;
+}
+
 static void
 watch_body(coact__warden_self self, struct inmate *inmate)
 {
-    bool is_over = false;
     int64_t beat_ns = next_beat_ns(inmate);
-    while (!is_over) {
-        COACT_RECEIVE(self, beat_ns) {
-        case COACT_ON(coact__warden_news, m): {
-            obey(inmate, &m->packet);
-        } break;
-        case COACT_ON(coact__sup_news, m): {
-            if (m->kind == COACT__SUP_NEWS_STARTED) {
-                tell_start(inmate);
-            }
-        } break;
-        case COACT_ON(coact__sup_request, m): {
-            // There is no list of children to be changed or looked at.
-            (void)coact_reply(m, .code = -ENOTSUP);
-        } break;
-        case COACT_ON_DOWN(d): {
-            if (d->monitor.id == inmate->monitor.id) {
-                tell_end(inmate, &d->reason);
-                is_over = true;
-            }
-        } break;
-        case COACT_ON_EXIT(e): {
-            (void)e; // the body's end comes as a DOWN, too
-        } break;
-        case COACT_ON_TIMEOUT:
-            tell_beat(inmate);
-            beat_ns = next_beat_ns(inmate);
-            break;
-        case COACT_ON_CANCELLED:
-            is_over = true;
-            break;
-        }
+    while (watch_once(self, inmate, &beat_ns)) {
     }
 }
 

@@ -110,6 +110,7 @@ coact__sentence_size(const struct coact__sentence *sentence)
 }
 
 size_t
+// NOLINTNEXTLINE(readability-non-const-parameter): the walk writes to it
 coact__sentence_put(const struct coact__sentence *sentence, uint8_t *bytes)
 {
     struct coact__sentence copy = *sentence;

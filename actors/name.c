@@ -27,6 +27,7 @@ compare(const void *a, const void *b)
 
 /* Under the lock.  A key is an actor of which only the name is read. */
 static struct coact__actor *
+// NOLINTNEXTLINE(readability-non-const-parameter): an actor's is not const
 find(struct coact_runtime *runtime, char *name)
 {
     const struct coact__actor key = {.name = name};

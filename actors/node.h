@@ -77,12 +77,12 @@ const unsigned char *coact__node_key(struct coact_runtime *runtime);
 
 COACT_CHECKED int coact__node_add(struct coact_runtime *runtime, uint32_t node,
                                   const char *address);
-void coact__node_remove(struct coact_runtime *runtime, uint32_t node);
+void coact__node_remove(struct coact_runtime *runtime, uint32_t number);
 
 /* The peer is a process of ours: when it breaks the link, what goes across waits
    to be cut until coact__node_ended says why it ended. */
-void coact__node_is_child(struct coact_runtime *runtime, uint32_t node);
-void coact__node_ended(struct coact_runtime *runtime, uint32_t node,
+void coact__node_is_child(struct coact_runtime *runtime, uint32_t number);
+void coact__node_ended(struct coact_runtime *runtime, uint32_t number,
                        const struct coact_reason *reason);
 
 /* Wait until the link to a node is up.  from any; fails ENOENT ETIMEDOUT

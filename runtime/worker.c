@@ -25,7 +25,7 @@
 #include <stddef.h>
 
 #define HANDOVERS 64
-#define LOOK_NS 20000
+#define LOOK_NS INT64_C(20000)
 #define LOOK_EVERY_MOST 64
 #define GLOBAL_BATCH 32
 

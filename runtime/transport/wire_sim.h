@@ -48,7 +48,7 @@ void coact__sim_net_cut(struct coact__sim_net *net, uint32_t from, uint32_t to);
 /* Nothing passes from `from` to `to`, and nobody is told; what is under way
    waits.  Nor can either dial the other. */
 void coact__sim_net_block(struct coact__sim_net *net, uint32_t from,
-                          uint32_t to, bool is_blocked);
+                          uint32_t to, bool blocks);
 
 /* The node's process is gone: its connections break, and nothing that it sends
    from here on arrives.  Stop its transport afterwards. */

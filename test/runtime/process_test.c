@@ -109,14 +109,16 @@ START_TEST(all_that_a_child_sent_comes_before_its_end)
     child_start(&c, "burst 5000 exit");
     // Unread packets make the kernel answer ECONNRESET before the child's.
     for (int i = 0; i < 5; i++) {
-        ck_assert_int_eq(coact__process_send(c.process, "unread", 6), 0);
+        int rc = coact__process_send(c.process, "unread", 6);
+    ck_assert(rc == 0 || rc == -ECHILD); // it may have ended by now
     }
     child_await_exit(&c, 0);
     ck_numbers(&c, 5000);
     child_fini(&c);
 
     child_start(&c, "burst 50 killed");
-    ck_assert_int_eq(coact__process_send(c.process, "unread", 6), 0);
+    int rc = coact__process_send(c.process, "unread", 6);
+    ck_assert(rc == 0 || rc == -ECHILD); // it may have ended by now
     child_await_signal(&c, SIGKILL);
     ck_numbers(&c, 50);
     child_fini(&c);

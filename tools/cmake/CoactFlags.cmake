@@ -59,7 +59,7 @@ set(coact_codegen -fvisibility=hidden -fstack-clash-protection
 check_include_file(valgrind/valgrind.h COACT_HAVE_VALGRIND_H)
 set(coact_defines
     _GNU_SOURCE
-    COACT_DEBUG=$<BOOL:${COACT_DEBUG}>
+    COACT_ABORT_ON_MISUSE=$<BOOL:${COACT_ABORT_ON_MISUSE}>
     COACT_HAVE_VALGRIND=$<BOOL:${COACT_HAVE_VALGRIND_H}>)
 
 if(COACT_SANITIZE STREQUAL "address")
