@@ -55,7 +55,8 @@ coact__actor_run(struct coact__task *task)
     struct coact__actor *actor = (struct coact__actor *)task;
     coact__drain(actor);
     if (actor->stage == COACT__STAGE_ALIVE) {
-        coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor), actor->arg);
+        coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
+                                        actor->arg);
     }
     coact__drain(actor); // a kill that came while we worked is the reason
     coact__finish(actor, COACT_NORMAL, "");
@@ -113,8 +114,8 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
             const struct coact_options *options, struct birth *birth)
 {
     birth->spawner = coact__actor_here();
-    birth->runtime = options->runtime != NULL ? options->runtime
-                                              : coact__runtime_here();
+    birth->runtime =
+        options->runtime != NULL ? options->runtime : coact__runtime_here();
     if (birth->runtime == NULL) {
         return coact__misuse(NULL, -EPERM, "coact_spawn",
                              "no runtime: attach the thread, or name one in "
@@ -138,16 +139,14 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
                              "only an actor of that runtime can be linked to "
                              "or monitor what it spawns");
     }
-    return atomic_load_explicit(&birth->runtime->stopping,
-                                memory_order_acquire)
+    return atomic_load_explicit(&birth->runtime->stopping, memory_order_acquire)
                ? -ESHUTDOWN
                : 0;
 }
 
 static void
 prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
-             void (*body)(void), void *arg,
-             const struct coact_options *options)
+             void (*body)(void), void *arg, const struct coact_options *options)
 {
     coact__task_init(&actor->task, &actor->runtime->scheduler);
     atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
@@ -171,8 +170,9 @@ stack_class_for(const struct coact_runtime *runtime, size_t bytes)
 {
     size_t smallest = runtime->options.stack_bytes;
     uint8_t class = 0;
-    while (class + 1 < COACT__STACK_CLASSES && smallest << (2 * class) < bytes) {
-        class++;
+    while (class + 1 < COACT__STACK_CLASSES &&
+           smallest << (2 * class) < bytes) {
+        class ++;
     }
     return class;
 }
@@ -191,11 +191,10 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
         atomic_store_explicit(&actor->bound, bound, memory_order_release);
     }
     if (bound != NULL) {
-        coact__bound_open(bound,
-                          atomic_load_explicit(&actor->generation,
-                                               memory_order_relaxed),
-                          options->mailbox_messages,
-                          options->overflow == COACT_BLOCK);
+        coact__bound_open(
+            bound,
+            atomic_load_explicit(&actor->generation, memory_order_relaxed),
+            options->mailbox_messages, options->overflow == COACT_BLOCK);
     }
     return 0;
 }
@@ -280,8 +279,7 @@ give_birth(struct birth *birth, const struct coact_options *options,
         coact__bond_start(birth->spawner, birth->bond, ref);
     }
     COACT__COUNT_ONE(birth->runtime, spawned);
-    if (atomic_load_explicit(&birth->runtime->stopping,
-                             memory_order_acquire)) {
+    if (atomic_load_explicit(&birth->runtime->stopping, memory_order_acquire)) {
         coact__shut_down(actor, ref.generation);
     }
     *out = ref;
@@ -351,7 +349,6 @@ coact_is_alive(coact_ref ref)
     struct coact__actor *actor = coact__slot_of(runtime, ref);
     return actor != NULL &&
            (atomic_load_explicit(&actor->word, memory_order_acquire) |
-            COACT__ACTOR_KILL) ==
-               ((uint64_t)ref.generation << 32 | COACT__ACTOR_ALIVE |
-                COACT__ACTOR_KILL);
+            COACT__ACTOR_KILL) == ((uint64_t)ref.generation << 32 |
+                                   COACT__ACTOR_ALIVE | COACT__ACTOR_KILL);
 }

@@ -52,15 +52,17 @@ typedef struct coact_monitor_id {
 
 /* How to start an actor.  All zero is a good actor. */
 struct coact_options {
-    const char *label;           /* for logs and lists; copied. NULL: the mailbox's name */
-    const char *name;            /* registered before it runs; copied. NULL: none */
-    size_t stack_bytes;          /* 0: the runtime's; else rounded up to 1, 4, 16
+    const char
+        *label;       /* for logs and lists; copied. NULL: the mailbox's name */
+    const char *name; /* registered before it runs; copied. NULL: none */
+    size_t stack_bytes;        /* 0: the runtime's; else rounded up to 1, 4, 16
                                     or 64 times that, and not more */
-    uint32_t mailbox_messages;   /* most messages queued by users; 0: no limit */
+    uint32_t mailbox_messages; /* most messages queued by users; 0: no limit */
     enum coact_overflow overflow;
-    bool link;                   /* to the spawner, in the same step */
-    bool trap_exit;              /* from its first instruction on */
-    coact_monitor_id *monitor;   /* not NULL: watched by the spawner, in the same step */
+    bool link;      /* to the spawner, in the same step */
+    bool trap_exit; /* from its first instruction on */
+    coact_monitor_id
+        *monitor; /* not NULL: watched by the spawner, in the same step */
     struct coact_runtime *runtime; /* NULL: that of the caller */
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
@@ -146,21 +148,22 @@ COACT_API void coact_detach(void);
    coact_exit and coact_tick; the others stay where they are, in order.
    from actor, waits yes, fails never */
 #define COACT_RECEIVE_ONLY(self, deadline_ns, ...)                             \
-    COACT__RECEIVE(self, coact__receive((deadline_ns),                         \
-                                        (const uint32_t[]){COACT__NUMBERS(     \
-                                            self, __VA_ARGS__)},               \
-                                        COACT__COUNT(__VA_ARGS__)))
+    COACT__RECEIVE(                                                            \
+        self,                                                                  \
+        coact__receive((deadline_ns),                                          \
+                       (const uint32_t[]){COACT__NUMBERS(self, __VA_ARGS__)},  \
+                       COACT__COUNT(__VA_ARGS__)))
 
 #define COACT_ON(message, m)                                                   \
     COACT__CASE(message)                                                       \
         : for (coact_reply_of_##message *m##_coact_reply = 0,                  \
                **m##_coact_once = &m##_coact_reply;                            \
-               m##_coact_once != 0; m##_coact_once = 0)                        \
-            for (struct message *m = (struct message *)coact__take(            \
-                     &coact__r, COACT__CASE(message));                         \
-                 m != 0; m = 0)                                                \
-                switch (0)                                                     \
-                case 0
+               m##_coact_once != 0;                                            \
+               m##_coact_once =                                                \
+                   0) for (struct message *m =                                 \
+                               (struct message *)coact__take(                  \
+                                   &coact__r, COACT__CASE(message));           \
+                           m != 0; m = 0) switch (0) case 0
 #define COACT_ON_DOWN(d) COACT__ON(coact_down, struct coact_down, d)
 #define COACT_ON_EXIT(e) COACT__ON(coact_exit, struct coact_exit_news, e)
 #define COACT_ON_TICK(t) COACT__ON(coact_tick, struct coact_tick, t)
@@ -218,7 +221,7 @@ COACT_API struct coact_reason coact_last_reason(void);
    is named.
    from actor, waits no, fails EALREADY ESRCH ENOMEM EINVAL EPERM */
 #define coact_reply_to(message, m, ...)                                        \
-    coact__reply(COACT__POINTER(struct message, m),                                 \
+    coact__reply(COACT__POINTER(struct message, m),                            \
                  &(coact_reply_of_##message){__VA_ARGS__},                     \
                  sizeof(coact_reply_of_##message))
 
@@ -226,7 +229,7 @@ COACT_API struct coact_reason coact_last_reason(void);
    another actor that takes it.  It is no longer ours, also if this fails.
    from actor, waits no, fails ESRCH ENOBUFS ENOMEM ENOTCONN EAGAIN EOVERFLOW EINVAL ENOTSUP EPERM */
 #define coact_forward(m, to, message)                                          \
-    coact__forward(COACT__POINTER(struct message, m), (to).ref,                     \
+    coact__forward(COACT__POINTER(struct message, m), (to).ref,                \
                    COACT__NUMBER(to, message))
 
 /* The deadline of whoever asked; COACT_FOREVER for a message that was sent.
@@ -253,9 +256,9 @@ COACT_NORETURN COACT_API void coact_fail(int code, const char *format, ...)
 /* Fail, saying file, line and expression, unless it is true.
    from actor, waits no, fails never */
 #define COACT_CHECK(expression)                                                \
-    ((expression) ? (void)0                                                    \
-                  : coact_fail(-EINVAL, "%s:%d: %s", __FILE__, __LINE__,       \
-                               #expression))
+    ((expression)                                                              \
+         ? (void)0                                                             \
+         : coact_fail(-EINVAL, "%s:%d: %s", __FILE__, __LINE__, #expression))
 
 /* End an actor, whatever it does; its reason will be COACT_KILLED.  One that
    never waits ends only when it does.  0 also if it is gone already.
@@ -395,7 +398,8 @@ struct coact_receipt {
    label, which nothing jumps to, takes the user's colon: thus his `break`
    leaves the block. */
 #define COACT__OUTCOME(member)                                                 \
-    COACT__CASE(member) : if (coact__r.number != COACT__CASE(member)) {        \
+    COACT__CASE(member) : if (coact__r.number != COACT__CASE(member))          \
+    {                                                                          \
         break;                                                                 \
     }                                                                          \
     __attribute__((fallthrough));                                              \
@@ -403,11 +407,9 @@ struct coact_receipt {
 
 #define COACT__ON(member, news_type, n)                                        \
     COACT__CASE(member)                                                        \
-        : for (news_type *n = (news_type *)coact__take(&coact__r,              \
-                                                       COACT__CASE(member));   \
-               n != 0; n = 0)                                                  \
-            switch (0)                                                         \
-            case 0
+        : for (news_type *n =                                                  \
+                   (news_type *)coact__take(&coact__r, COACT__CASE(member));   \
+               n != 0; n = 0) switch (0) case 0
 
 COACT_API COACT_CHECKED int coact__spawn(const struct coact_mailbox *mailbox,
                                          void (*body)(void), void *arg,
@@ -418,9 +420,8 @@ COACT_API int coact__send(coact_ref to, struct coact_type *type,
 COACT_API COACT_CHECKED int coact__send_wait(coact_ref to, int64_t deadline_ns,
                                              struct coact_type *type,
                                              uint32_t number, void *payload);
-COACT_API struct coact_receipt coact__receive(int64_t deadline_ns,
-                                              const uint32_t *numbers,
-                                              size_t count);
+COACT_API struct coact_receipt
+coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count);
 COACT_API void *coact__take(struct coact_receipt *receipt, uint32_t number);
 COACT_API void coact__receipt_end(struct coact_receipt *receipt);
 COACT_API void *coact__keep(void *message);

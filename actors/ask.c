@@ -170,8 +170,7 @@ coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
     uint32_t slots = runtime->slots;
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
-        lose_call(runtime, coact__slot_at(runtime, i),
-                  node, reason);
+        lose_call(runtime, coact__slot_at(runtime, i), node, reason);
     }
 }
 

@@ -34,8 +34,7 @@ COACT_API COACT_CHECKED int coact_node_add(struct coact_runtime *runtime,
 
 /* End the link, and all monitors and links across it.
    from any, waits no, fails ENOENT */
-COACT_API int coact_node_remove(struct coact_runtime *runtime,
-                                uint32_t number);
+COACT_API int coact_node_remove(struct coact_runtime *runtime, uint32_t number);
 
 /* Wait until the link to a node is up.
    from any, waits yes, fails ENOENT ETIMEDOUT ECANCELED ENOTSUP EPERM ENOMEM ESHUTDOWN EAGAIN */

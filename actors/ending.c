@@ -33,9 +33,9 @@ kill_at_doom(struct coact__timer *timer)
         (struct coact__extra *)(void *)((char *)timer -
                                         offsetof(struct coact__extra, doom));
     // Armed by the actor and cancelled at its end, so it is still the one.
-    coact__kill_local(extra->owner,
-                      atomic_load_explicit(&extra->owner->generation,
-                                           memory_order_relaxed));
+    coact__kill_local(
+        extra->owner,
+        atomic_load_explicit(&extra->owner->generation, memory_order_relaxed));
 }
 
 struct coact__extra *
@@ -243,8 +243,8 @@ struct coact__chunk {
 static struct coact__chunk *
 new_chunk(struct coact__extra *extra, size_t bytes)
 {
-    size_t room = bytes > CHUNK_BYTES - CHUNK_HEAD ? bytes
-                                                   : CHUNK_BYTES - CHUNK_HEAD;
+    size_t room =
+        bytes > CHUNK_BYTES - CHUNK_HEAD ? bytes : CHUNK_BYTES - CHUNK_HEAD;
     struct coact__chunk *chunk = coact__alloc(CHUNK_HEAD + room);
     if (chunk != NULL) {
         *chunk = (struct coact__chunk){extra->arena, 0, room};
@@ -395,8 +395,8 @@ grant_cleanups(struct coact__actor *actor, int code)
 {
     struct coact__extra *extra = actor->extra;
     if (extra != NULL && extra->defers != NULL) {
-        int64_t grace = code == COACT_SHUTDOWN ? actor->shutdown_ns
-                                               : CLEANUP_NS;
+        int64_t grace =
+            code == COACT_SHUTDOWN ? actor->shutdown_ns : CLEANUP_NS;
         extra->end_deadline_ns = coact_in_ns(grace);
     }
 }

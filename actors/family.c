@@ -9,21 +9,17 @@
 #include "actors/family.h"
 
 #include "actors/isolated.h"
+#include "actors/isolated_sweeper.h"
 #include "actors/node.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 #include "runtime/transport/crypto.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The folder's name: what is left of a socket's 107 bytes is for the file's. */
-#define FOLDER_BYTES 80
 
 struct coact__family {
     struct coact_runtime *runtime;
@@ -31,7 +27,8 @@ struct coact__family {
     pthread_mutex_t open_lock; /* held while it is opened */
     bool is_open;              /* under open_lock */
     struct coact__spawner *spawner;
-    char folder[FOLDER_BYTES]; /* empty: none */
+    char folder[COACT__FOLDER_BYTES]; /* empty: none */
+    struct coact__sweeper sweeper;
 
     pthread_mutex_t lock;
     struct coact__cell *cells; /* under lock */
@@ -96,18 +93,27 @@ make_folder(struct coact__family *family)
 static void
 remove_folder(struct coact__family *family)
 {
-    DIR *folder = family->folder[0] != '\0' ? opendir(family->folder) : NULL;
-    if (folder != NULL) {
-        const struct dirent *entry;
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream
-        while ((entry = readdir(folder)) != NULL) {
-            // The two that cannot be removed stay.
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-        closedir(folder);
-        (void)rmdir(family->folder);
+    if (family->folder[0] != '\0') {
+        (void)coact__folder_remove(family->folder);
     }
     family->folder[0] = '\0';
+}
+
+/* A folder that nobody would remove is not used. */
+static int
+start_sweeper(struct coact__family *family)
+{
+    if (family->sweeper.pid != 0) {
+        return 0;
+    }
+    int rc = coact__sweeper_start(&family->sweeper, family->folder);
+    if (rc < 0) {
+        coact__log(family->runtime, COACT_LOG_ERROR,
+                   "isolated children: no process that removes their folder: "
+                   "%s",
+                   coact_strerror(rc));
+    }
+    return rc;
 }
 
 /* ---- Opening and closing ------------------------------------------------- */
@@ -135,6 +141,9 @@ open_once(struct coact__family *family)
         return 0;
     }
     int rc = family->folder[0] != '\0' ? 0 : make_folder(family);
+    if (rc == 0) {
+        rc = start_sweeper(family);
+    }
     if (rc == 0) {
         rc = open_node(family);
     }
@@ -169,6 +178,7 @@ coact__family_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         family->spawner = NULL;
     }
     remove_folder(family);
+    coact__sweeper_stop(&family->sweeper);
     return 0;
 }
 
@@ -349,4 +359,47 @@ coact__isolated_guardian(coact_ref body)
     }
     pthread_mutex_unlock(&family->lock);
     return body;
+}
+
+/* ---- Whether a body can be reached --------------------------------------- */
+
+/* The cell whose body this is, held; NULL: none. */
+static struct coact__cell *
+hold_cell_of(struct coact__family *family, coact_ref body)
+{
+    pthread_mutex_lock(&family->lock);
+    struct coact__cell *cell = family->cells;
+    while (cell != NULL && !coact_ref_equal(cell->published, body)) {
+        cell = cell->next;
+    }
+    if (cell != NULL) {
+        // Relaxed: the list's hold lasts as long as we have the lock.
+        atomic_fetch_add_explicit(&cell->holds, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&family->lock);
+    return cell;
+}
+
+int
+coact__isolated_check(coact_ref body)
+{
+    struct coact_runtime *runtime = coact__runtime_here();
+    struct coact__family *family = runtime != NULL ? runtime->family : NULL;
+    if (family == NULL || body.node == runtime->node) {
+        return 0;
+    }
+    struct coact__cell *cell = hold_cell_of(family, body);
+    if (cell == NULL) {
+        return -EAGAIN;
+    }
+    pthread_mutex_lock(&cell->lock);
+    bool has_ended = cell->has_ended;
+    pthread_mutex_unlock(&cell->lock);
+    coact__cell_unhold(cell);
+    if (has_ended) {
+        return -EAGAIN;
+    }
+    uint32_t incarnation;
+    int rc = coact__node_await(runtime, body.node, COACT_NOW, &incarnation);
+    return rc == -ETIMEDOUT || rc == -ENOENT ? -EAGAIN : rc;
 }

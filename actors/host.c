@@ -62,8 +62,8 @@ coact__drive(struct coact_runtime *runtime, int bell, int64_t deadline_ns)
         coact__oracle_skip_to(next);
         return;
     }
-    int64_t left = next == COACT_FOREVER ? COACT_FOREVER
-                                         : next - coact__oracle_now_ns();
+    int64_t left =
+        next == COACT_FOREVER ? COACT_FOREVER : next - coact__oracle_now_ns();
     int timeout_ms = left == COACT_FOREVER    ? -1
                      : left <= 0              ? 0
                      : left / 1000000 < 60000 ? (int)(left / 1000000) + 1

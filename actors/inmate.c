@@ -16,6 +16,7 @@
  */
 #include "actors/family.h"
 #include "actors/isolated.h"
+#include "actors/isolated_sweeper.h"
 #include "actors/node.h"
 #include "actors/supervisor_mail.h"
 #include "mailbox/codec.h"
@@ -470,6 +471,10 @@ close_line(struct inmate *inmate)
 int
 coact__inmate_main(const struct coact_program *program)
 {
+    struct coact__sweep sweep;
+    if (coact__sweeper_is_this(&sweep)) {
+        coact__sweeper_main(&sweep);
+    }
     struct inmate inmate = {.program = program,
                             .lock = PTHREAD_MUTEX_INITIALIZER,
                             .over = PTHREAD_COND_INITIALIZER};

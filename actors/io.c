@@ -33,8 +33,7 @@ is_ready(int fd, short events)
 
 /* One sleep, or none.  0: look again. */
 static int
-wait_once(struct coact__actor *actor, int fd, short events,
-          int64_t deadline_ns)
+wait_once(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
 {
     int rc = coact__interrupted(actor);
     if (rc == 0 && deadline_ns != COACT_FOREVER &&
@@ -70,8 +69,7 @@ coact_wait_fd(int fd, short events, int64_t deadline_ns)
 
 /* After an operation that failed: 0 if it may be tried again. */
 static int
-try_again(struct coact__actor *actor, int fd, short events,
-          int64_t deadline_ns)
+try_again(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
 {
     int rc = system_error();
     if (rc == -EINTR) {
@@ -164,8 +162,7 @@ coact_connect(const struct sockaddr *address, socklen_t bytes,
     }
     if (connect(fd, address, bytes) < 0) {
         rc = system_error();
-        rc = rc == -EINPROGRESS ? await_connection(actor, fd, deadline_ns)
-                                : rc;
+        rc = rc == -EINPROGRESS ? await_connection(actor, fd, deadline_ns) : rc;
     }
     if (rc < 0) {
         close(fd);

@@ -50,8 +50,7 @@ COACT_API COACT_CHECKED int coact_accept(int fd, int64_t deadline_ns);
    given: close it with close.
    from actor, waits yes, fails ETIMEDOUT ECANCELED ENOMEM EPERM and those of socket and connect */
 COACT_API COACT_CHECKED int coact_connect(const struct sockaddr *address,
-                                          socklen_t bytes,
-                                          int64_t deadline_ns);
+                                          socklen_t bytes, int64_t deadline_ns);
 
 COACT_END_DECLS
 

@@ -35,6 +35,13 @@ COACT_CHECKED int coact__spawn_isolated(const struct coact_child *spec,
    A guardian of another runtime's is nobody's. */
 coact_ref coact__isolated_address(coact_ref guardian);
 
+/* Whether the body that a supervisor gave can be reached, as far as is known
+   here: it learns of an end later than who talks to it.  -EAGAIN: the process
+   has ended, or the link to it is down; another address comes, or the link
+   again.  0 for an actor of this runtime's.  Waits only where the calling
+   thread is no actor; fails as coact__node_await. */
+COACT_CHECKED int coact__isolated_check(coact_ref body);
+
 /* The guardian of such a body; `body` itself if it has none here. */
 coact_ref coact__isolated_guardian(coact_ref body);
 

@@ -50,12 +50,12 @@ enum coact__stage {
 
 /* What few actors need; made when first needed, gone with the actor. */
 struct coact__extra {
-    struct coact__defer *defers;   /* newest first */
+    struct coact__defer *defers; /* newest first */
     struct coact__chunk *arena;
     struct coact__watch *watching; /* our monitors of others */
     struct coact__watch *watched;  /* monitors of us */
     struct coact__bond_side *links;
-    uint32_t links_of_side[2];     /* how many of those are which side */
+    uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
     struct coact_reason last_reason; /* of the last ask or join */
     struct coact_reason end_reason;  /* why we are asked to end */
@@ -107,11 +107,11 @@ struct coact__actor {
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     const char *_Atomic doing;
     _Atomic int64_t since_ns;
-    char *label, *name;  /* changed under the runtime's lock; NULL: none */
-    coact_ref last_self; /* while its end is told */
+    char *label, *name;       /* changed under the runtime's lock; NULL: none */
+    coact_ref last_self;      /* while its end is told */
     _Atomic uint32_t pending; /* written by the actor alone */
-    int end_code; /* from ASKED on */
-    uint8_t stage; /* enum coact__stage */
+    int end_code;             /* from ASKED on */
+    uint8_t stage;            /* enum coact__stage */
     bool traps;
     bool is_killed; /* clean-ups may not wait */
     struct coact__actor *next_free;
@@ -138,15 +138,15 @@ struct coact_runtime {
     struct coact__log log;
     uint32_t node, incarnation;
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
-    struct coact__family *family; /* NULL: no isolated children */
+    struct coact__family *family;       /* NULL: no isolated children */
     struct coact__counts *counts;
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 
     pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
-    pthread_mutex_t lock; /* the slots' free list, names, and `gone` */
+    pthread_mutex_t lock;      /* the slots' free list, names, and `gone` */
     pthread_cond_t gone;
     struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
-    uint32_t slots; /* under lock: made so far */
+    uint32_t slots;                      /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
@@ -376,9 +376,9 @@ int coact__name_find(struct coact_runtime *runtime, const char *name,
 /* Answer a call: with a reply (taken), or a failure.  -ESRCH: it was over;
    -EALREADY; or why it cannot reach the caller's node. */
 int coact__call_answer(struct coact_runtime *runtime,
-                        struct coact__request *request,
-                        struct coact__envelope *reply, int rc,
-                        const struct coact_reason *reason);
+                       struct coact__request *request,
+                       struct coact__envelope *reply, int rc,
+                       const struct coact_reason *reason);
 /* The call is to be answered by another node, or fail with the link to it. */
 void coact__call_leaves(struct coact_runtime *runtime,
                         const struct coact__request *request, coact_ref to);
@@ -409,8 +409,7 @@ coact_ref coact__supervisor_of_self(void);
 
 /* Host-driven: pump once, or sleep until there is something to pump, or `bell`
    is readable (-1: none). */
-void coact__drive(struct coact_runtime *runtime, int bell,
-                  int64_t deadline_ns);
+void coact__drive(struct coact_runtime *runtime, int bell, int64_t deadline_ns);
 
 /* Run fn in an actor made for it, and wait for its return.  A failure: fn has
    not been called. */

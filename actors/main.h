@@ -21,8 +21,14 @@
  * that waits in `run` returns -ECANCELED, its clean-ups run, then all other
  * actors are asked to end.  Who keeps the program from ending is named in the
  * log.  After stop_ns, or at a second such signal, the program is left at once.
+ * The same signal again within 200 ms of the first counts as one with it: tools
+ * that send it to a process and then to its group, as timeout does, mean one.
  * SIGPIPE is ignored.  A child of a terminal's program does not hear the
  * terminal: its parent decides.
+ *
+ * However the program ends, its isolated children end with it, and the folder of
+ * their sockets is removed.  After a kill that is done by a process of its own,
+ * coact-sweeper: this program again, started with the first isolated child.
  *
  * exit() called by an actor stops the program in the same order, and ends with
  * its code; functions given to atexit before coact_main do not run then.

@@ -107,8 +107,7 @@ coact_unregister(const char *name)
     if (actor == NULL) {
         return -EPERM;
     }
-    if (name == NULL || actor->name == NULL ||
-        strcmp(name, actor->name) != 0) {
+    if (name == NULL || actor->name == NULL || strcmp(name, actor->name) != 0) {
         return -ENOENT;
     }
     coact__name_remove(actor);

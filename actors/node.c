@@ -121,8 +121,9 @@ coact__node_open(struct coact_runtime *runtime, const char *listen,
                  const unsigned char key[32], int64_t heartbeat_ns,
                  struct coact__wire *wire)
 {
-    struct coact__node *node =
-        coact__node_of(runtime) == NULL ? coact__alloc_zeroed(sizeof(*node)) : NULL;
+    struct coact__node *node = coact__node_of(runtime) == NULL
+                                   ? coact__alloc_zeroed(sizeof(*node))
+                                   : NULL;
     if (node == NULL) {
         free_wire(wire);
         return coact__node_of(runtime) != NULL ? -EALREADY : -ENOMEM;
@@ -186,13 +187,15 @@ coact__node_is_open(struct coact_runtime *runtime)
 const char *
 coact__node_listens(struct coact_runtime *runtime)
 {
-    return coact__node_of(runtime) != NULL ? coact__node_of(runtime)->listen : NULL;
+    return coact__node_of(runtime) != NULL ? coact__node_of(runtime)->listen
+                                           : NULL;
 }
 
 const unsigned char *
 coact__node_key(struct coact_runtime *runtime)
 {
-    return coact__node_of(runtime) != NULL ? coact__node_of(runtime)->key : NULL;
+    return coact__node_of(runtime) != NULL ? coact__node_of(runtime)->key
+                                           : NULL;
 }
 
 int
@@ -201,7 +204,6 @@ coact_key_create(const char *path)
     char error[160]; // the code says what a caller can act on
     return coact__key_create(path, error, sizeof(error));
 }
-
 
 /* ---- Ending ---- */
 

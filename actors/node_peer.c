@@ -7,8 +7,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "actors/node.h"
 #include "actors/cluster.h"
+#include "actors/node.h"
 #include "actors/node_state.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -139,8 +139,7 @@ coact__peer_down(void *owner, uint32_t number, uint32_t incarnation, int why)
         pthread_cond_broadcast(&node->all_down);
     }
     pthread_mutex_unlock(&node->lock);
-    coact__log(node->runtime,
-               is_expected ? COACT_LOG_INFO : COACT_LOG_WARNING,
+    coact__log(node->runtime, is_expected ? COACT_LOG_INFO : COACT_LOG_WARNING,
                "node %u is down: %s", number, coact__down_text(why));
 }
 
@@ -257,8 +256,9 @@ coact_node_add(struct coact_runtime *runtime, uint32_t number,
 int
 coact_node_remove(struct coact_runtime *runtime, uint32_t number)
 {
-    return coact__node_of(runtime) != NULL ? remove_peer(coact__node_of(runtime), number)
-                                   : -ENOENT;
+    return coact__node_of(runtime) != NULL
+               ? remove_peer(coact__node_of(runtime), number)
+               : -ENOENT;
 }
 
 /* 0 and the incarnation, or -EAGAIN, or -ENOENT. */
@@ -350,4 +350,3 @@ coact_node_await(uint32_t number, int64_t deadline_ns)
     uint32_t incarnation;
     return coact__node_await(runtime, number, deadline_ns, &incarnation);
 }
-

@@ -51,14 +51,14 @@ show_refusal(struct arrival *arrival, int rc)
 {
     const struct coact_runtime_options *options = &arrival->runtime->options;
     if (options->refused != NULL) {
-        options->refused(options->refused_context,
-                         &(const struct coact_refusal){
-                             .from = arrival->record.from,
-                             .to = arrival->record.to,
-                             .type = arrival->record.type,
-                             .bytes = arrival->tail,
-                             .len = arrival->tail_bytes,
-                             .code = rc});
+        options->refused(
+            options->refused_context,
+            &(const struct coact_refusal){.from = arrival->record.from,
+                                          .to = arrival->record.to,
+                                          .type = arrival->record.type,
+                                          .bytes = arrival->tail,
+                                          .len = arrival->tail_bytes,
+                                          .code = rc});
     }
 }
 

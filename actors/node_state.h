@@ -57,7 +57,7 @@ struct coact__peer {
     bool is_cut_due;      /* the link broke; the reason is still to come */
     bool has_ended;
     struct coact_reason end; /* once it has */
-    void *ties;           /* a tsearch tree */
+    void *ties;              /* a tsearch tree */
 };
 
 /* A task that sleeps until something about the links changes. */

@@ -17,18 +17,18 @@
 COACT_BEGIN_DECLS
 
 enum coact_reason_code {
-    COACT_NORMAL = 0,        /* it returned, or said so */
-    COACT_SHUTDOWN = 1,      /* asked to end, and did; as expected as normal */
-    COACT_KILL = 2,          /* an exit signal that says kill, from a link */
-    COACT_KILLED = 3,        /* ended by coact_kill */
-    COACT_NOPROC = 4,        /* there was no such actor */
-    COACT_NOCONNECTION = 5,  /* its node is gone, or cannot be reached */
-    COACT_GAVE_UP = 6,       /* a supervisor: too many restarts */
-    COACT_UNRESPONSIVE = 7,  /* killed, and did not end in time */
-    COACT_PROCESS_EXIT = 8,  /* its process ended by itself, out of turn */
+    COACT_NORMAL = 0,         /* it returned, or said so */
+    COACT_SHUTDOWN = 1,       /* asked to end, and did; as expected as normal */
+    COACT_KILL = 2,           /* an exit signal that says kill, from a link */
+    COACT_KILLED = 3,         /* ended by coact_kill */
+    COACT_NOPROC = 4,         /* there was no such actor */
+    COACT_NOCONNECTION = 5,   /* its node is gone, or cannot be reached */
+    COACT_GAVE_UP = 6,        /* a supervisor: too many restarts */
+    COACT_UNRESPONSIVE = 7,   /* killed, and did not end in time */
+    COACT_PROCESS_EXIT = 8,   /* its process ended by itself, out of turn */
     COACT_PROCESS_SIGNAL = 9, /* its process was ended by a signal */
     COACT_STACK_OVERFLOW = 10,
-    COACT_USER_REASON = 256  /* yours from here on */
+    COACT_USER_REASON = 256 /* yours from here on */
 };
 
 #define COACT_REASON_TEXT 120

@@ -183,8 +183,8 @@ coact__interrupted(struct coact__actor *actor)
     case COACT__STAGE_TOLD:
         coact__finish(actor, 0, ""); // the reason is the one we were asked with
     case COACT__STAGE_ENDING:
-        return actor->is_killed || coact__oracle_now_ns() >=
-                                       actor->extra->end_deadline_ns
+        return actor->is_killed ||
+                       coact__oracle_now_ns() >= actor->extra->end_deadline_ns
                    ? -ECANCELED
                    : 0;
     case COACT__STAGE_GONE:
@@ -220,8 +220,7 @@ coact__wait(struct coact__actor *actor, const char *doing,
         deadline_ns = actor->extra->end_deadline_ns;
     }
     // Relaxed: for the list of actors, which is a picture in passing.
-    atomic_store_explicit(&actor->since_ns,
-                          coact__here()->worker->looked_ns,
+    atomic_store_explicit(&actor->since_ns, coact__here()->worker->looked_ns,
                           memory_order_relaxed);
     atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
     coact__task_wait(&actor->task, how, deadline_ns);
@@ -404,9 +403,8 @@ static struct coact__envelope *
 walk_on(struct coact__actor *actor, struct walk *walk)
 {
     for (;;) {
-        struct coact__envelope *at = walk->before != NULL
-                                         ? next_of(walk->before)
-                                         : actor->first;
+        struct coact__envelope *at =
+            walk->before != NULL ? next_of(walk->before) : actor->first;
         if (at == NULL) {
             return NULL;
         }
@@ -440,8 +438,7 @@ static bool
 has_passed(int64_t deadline_ns)
 {
     return deadline_ns != COACT_FOREVER &&
-           (deadline_ns <= COACT_NOW ||
-            coact__oracle_now_ns() >= deadline_ns);
+           (deadline_ns <= COACT_NOW || coact__oracle_now_ns() >= deadline_ns);
 }
 
 /* The first that is wanted; NULL, and why in *number, if none came in time. */
@@ -475,8 +472,7 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct walk walk = {NULL, numbers, count};
     uint32_t number = 0;
-    struct coact__envelope *found =
-        await(actor, &walk, deadline_ns, &number);
+    struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
     return found != NULL
                ? hand_out(actor, found)
                : (struct coact_receipt){.number = number, .open = true};

@@ -69,8 +69,7 @@ static void
 look(void *owner)
 {
     struct coact_runtime *runtime = owner;
-    if (atomic_load_explicit(&runtime->stop_requested,
-                             memory_order_acquire) &&
+    if (atomic_load_explicit(&runtime->stop_requested, memory_order_acquire) &&
         !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
         coact__begin_stop(runtime);
     }
@@ -131,8 +130,8 @@ coact_start(const struct coact_runtime_options *options,
         goto free_runtime;
     }
     atomic_init(&runtime->next_id, 1);
-    runtime->slabs = coact__alloc_zeroed(COACT__SLABS *
-                                         sizeof(struct coact__actor *));
+    runtime->slabs =
+        coact__alloc_zeroed(COACT__SLABS * sizeof(struct coact__actor *));
     if (runtime->slabs == NULL) {
         rc = -ENOMEM;
         goto free_runtime;
@@ -176,8 +175,7 @@ free_runtime:
 void
 coact_request_stop(struct coact_runtime *runtime)
 {
-    atomic_store_explicit(&runtime->stop_requested, true,
-                          memory_order_release);
+    atomic_store_explicit(&runtime->stop_requested, true, memory_order_release);
     coact__poller_kick(&runtime->scheduler.poller);
 }
 
@@ -223,11 +221,9 @@ each_alive(struct coact_runtime *runtime,
     uint32_t slots = runtime->slots;
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
-        struct coact__actor *actor =
-            coact__slot_at(runtime, i);
+        struct coact__actor *actor = coact__slot_at(runtime, i);
         uint32_t generation;
-        if (is_alive(actor, &generation) &&
-            !fn(context, actor, generation)) {
+        if (is_alive(actor, &generation) && !fn(context, actor, generation)) {
             return;
         }
     }
@@ -259,8 +255,7 @@ shut_down(void *context, struct coact__actor *actor, uint32_t generation)
 void
 coact__begin_stop(struct coact_runtime *runtime)
 {
-    atomic_store_explicit(&runtime->stop_requested, true,
-                          memory_order_release);
+    atomic_store_explicit(&runtime->stop_requested, true, memory_order_release);
     atomic_store_explicit(&runtime->stopping, true, memory_order_release);
     each_alive(runtime, shut_down, runtime);
 }

@@ -40,23 +40,23 @@ struct coact_refusal {
     uint64_t type;     /* the message's id: coact_type_id */
     const void *bytes; /* as they came; lent until the call returns */
     size_t len;
-    int code;          /* why */
+    int code; /* why */
 };
 
 /* All zero is a good runtime. */
 struct coact_runtime_options {
-    uint32_t workers;        /* 0: the cores that this process may use */
-    bool host_driven;        /* no threads: the host calls coact_pump */
-    bool abort_on_misuse;    /* a user's mistake aborts instead of failing */
-    bool unguarded_stacks;   /* go on without guards where none can be had */
-    size_t stack_bytes;      /* 0: 64 KiB; from 16 KiB to 16 MiB */
-    uint32_t max_actors;     /* 0: 16 million */
+    uint32_t workers;      /* 0: the cores that this process may use */
+    bool host_driven;      /* no threads: the host calls coact_pump */
+    bool abort_on_misuse;  /* a user's mistake aborts instead of failing */
+    bool unguarded_stacks; /* go on without guards where none can be had */
+    size_t stack_bytes;    /* 0: 64 KiB; from 16 KiB to 16 MiB */
+    uint32_t max_actors;   /* 0: 16 million */
     enum coact_log_level log_level; /* 0: warnings and errors */
-    coact_log_sink *log;     /* NULL: standard error */
+    coact_log_sink *log;            /* NULL: standard error */
     void *log_context;
     struct coact_node_options node;
     void (*refused)(void *context, const struct coact_refusal *refusal);
-                             /* called for each, on the thread of the links;
+    /* called for each, on the thread of the links;
                                 must not wait.  NULL: they are only counted */
     void *refused_context;
 };
@@ -134,7 +134,7 @@ struct coact_actor_info {
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
                           "send", "I/O", "node"; or "running or ready" */
     uint64_t queued;
-    int64_t since_ns;  /* when that state began */
+    int64_t since_ns; /* when that state began */
 };
 
 /* Call `each` for every actor alive; stop when it returns false.  It must not

@@ -86,9 +86,8 @@ coact__dead_letter(struct coact_runtime *runtime,
                    envelope->type->name, whom.slot, whom.generation, whom.node,
                    held_back);
     }
-    coact__envelope_drop(
-        runtime, envelope, -ESRCH,
-        &(const struct coact_reason){.code = COACT_NOPROC});
+    coact__envelope_drop(runtime, envelope, -ESRCH,
+                         &(const struct coact_reason){.code = COACT_NOPROC});
 }
 
 static struct coact__bound *
@@ -157,8 +156,8 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
 {
     *rc = coact__type_owns(type) ? coact__type_check(type, payload) : 0;
     struct coact__envelope *envelope =
-        *rc == 0 ? coact__envelope_new(&runtime->scheduler,
-                                       COACT__KIND_MESSAGE, type)
+        *rc == 0 ? coact__envelope_new(&runtime->scheduler, COACT__KIND_MESSAGE,
+                                       type)
                  : NULL;
     if (envelope == NULL) {
         *rc = *rc == 0 ? -ENOMEM : *rc;
@@ -294,8 +293,7 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
         return send_wait_inside(actor, to, deadline_ns, type, number, payload);
     }
     // What stands here if the actor ends before it begins.
-    struct send_job job = {to,     deadline_ns, type,
-                           number, payload,     -ECANCELED};
+    struct send_job job = {to, deadline_ns, type, number, payload, -ECANCELED};
     int rc = coact__run_inside(runtime, send_job_run, &job);
     if (job.payload != NULL) {
         coact__type_destroy(type, payload);

@@ -4,6 +4,7 @@
  * They are blocked before the first thread starts, so that no thread is ever
  * interrupted by one, and read from a descriptor by a thread of their own.  The
  * first is told; the second ends the process at once, whatever state it is in.
+ * The same signal within 200 ms of the first is no second one.
  *
  * SPDX-License-Identifier: MIT
  */

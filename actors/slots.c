@@ -39,8 +39,7 @@ coact__ref_of(const struct coact__actor *actor)
 struct coact__actor *
 coact__slot_of(struct coact_runtime *runtime, coact_ref ref)
 {
-    return ref.node == runtime->node &&
-                   ref.incarnation == runtime->incarnation
+    return ref.node == runtime->node && ref.incarnation == runtime->incarnation
                ? coact__slot_at(runtime, ref.slot)
                : NULL;
 }

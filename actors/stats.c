@@ -98,8 +98,7 @@ coact_each_actor(struct coact_runtime *runtime,
     // The lock keeps names and labels as they are; actors come and go.
     pthread_mutex_lock(&runtime->lock);
     for (uint32_t i = 0; i < runtime->slots; i++) {
-        struct coact__actor *actor =
-            coact__slot_at(runtime, i);
+        struct coact__actor *actor = coact__slot_at(runtime, i);
         uint64_t word =
             atomic_load_explicit(&actor->word, memory_order_acquire);
         if ((word & COACT__ACTOR_ALIVE) == 0) {
@@ -112,10 +111,10 @@ coact_each_actor(struct coact_runtime *runtime,
             .name = actor->name,
             .mailbox = coact__mailbox_of(actor)->name,
             .state = state_of(actor),
-            .queued = atomic_load_explicit(&actor->pending,
-                                           memory_order_relaxed),
-            .since_ns = atomic_load_explicit(&actor->since_ns,
-                                             memory_order_relaxed)};
+            .queued =
+                atomic_load_explicit(&actor->pending, memory_order_relaxed),
+            .since_ns =
+                atomic_load_explicit(&actor->since_ns, memory_order_relaxed)};
         if (!each(context, &info)) {
             break;
         }

@@ -107,6 +107,8 @@ struct coact_child {
 
 /* A child, as an initialiser: its mailbox, id, body, argument, and any other
    members: COACT_CHILD(bank, "bank", bank_body, NULL, .significant = true).
+   The argument is lent: every start and every restart gets the same pointer, so
+   it must stay valid for as long as the child can be started again.
    from any, waits no, fails never */
 #define COACT_CHILD(child_mailbox, child_id, child_body, ...)                  \
     {                                                                          \
@@ -115,7 +117,9 @@ struct coact_child {
     }
 
 /* The same for a child in a process of its own.  Its argument is a message of
-   the type named, or NULL.
+   the type named, or NULL.  Unlike COACT_CHILD's it is copied, with all that it
+   points to: it is yours again as soon as the specification has been handed
+   over, and every start and restart gets the values that it had then.
    from any, waits no, fails never */
 #define COACT_CHILD_ISOLATED(child_mailbox, child_id, child_body, message,     \
                              ...)                                              \
@@ -275,7 +279,9 @@ COACT_API int coact_child_delete(coact_supervisor_ref supervisor,
 /* Answered at once, also while children start, stop or wait for a restart. */
 
 /* Find a running child: coact_child_find(top, bank, "bank", &bank, deadline).
-   While it starts, or waits for its restart, so do we, until the deadline.
+   While it starts, or waits for its restart, so do we, until the deadline; also
+   while an isolated child's process has ended, or the link to it is down, and
+   its supervisor does not know yet.
    -ESRCH: it does not run, and is not about to; -EINVAL: it has another mailbox.
    from any, waits yes, fails ENOENT ESRCH EINVAL EOWNERDEAD ESHUTDOWN ETIMEDOUT ECANCELED ENOMEM EDEADLK EAGAIN EPERM */
 #define coact_child_find(parent, child_mailbox, id, out, deadline_ns)          \

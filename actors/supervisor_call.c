@@ -9,10 +9,13 @@
  */
 #include "actors/supervisor_state.h"
 
+#include "actors/isolated.h"
 #include "actors/life.h"
+#include "runtime/oracle.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void
 tell(struct coact_reason *why, int code, const char *text)
@@ -276,20 +279,68 @@ coact_child_delete(coact_supervisor_ref supervisor, const char *id,
                  &answer, deadline_ns);
 }
 
-int
-coact__child_find(coact_supervisor_ref supervisor,
-                  const struct coact_mailbox *mailbox, const char *id,
-                  coact_ref *out, int64_t deadline_ns)
+static int
+find_once(coact_supervisor_ref supervisor, const struct coact_mailbox *mailbox,
+          const char *id, coact_ref *out, int64_t deadline_ns)
 {
     struct coact__sup_answer answer = {0};
     int rc = about(supervisor, id,
                    (struct coact__sup_request){.operation = COACT__SUP_DO_FIND,
                                                .mailbox = mailbox},
                    &answer, deadline_ns);
-    if (rc == 0) {
-        *out = answer.ref;
-    }
+    *out = answer.ref;
     return rc;
+}
+
+/* Let that much time pass, but not more than there is. */
+static int
+let_pass(int64_t ns, int64_t deadline_ns)
+{
+    int64_t left_ns = deadline_ns - coact__oracle_now_ns();
+    if (left_ns <= 0) {
+        return -ETIMEDOUT;
+    }
+    ns = ns < left_ns ? ns : left_ns;
+    if (coact__actor_here() != NULL) {
+        return coact_sleep(coact_in_ns(ns));
+    }
+    const struct timespec time = {.tv_nsec = (long)ns};
+    (void)nanosleep(&time, NULL);
+    return 0;
+}
+
+#define LOOK_AGAIN_NS COACT_MS(1)
+#define LOOK_AGAIN_MOST_NS COACT_MS(16)
+
+/* A supervisor hears of the end of an isolated child's process later than who
+   talks to that child.  So its answer is checked here, and asked for again
+   while it is a body that is gone; not by the supervisor, which hears nothing
+   when a link that was down comes up again. */
+int
+coact__child_find(coact_supervisor_ref supervisor,
+                  const struct coact_mailbox *mailbox, const char *id,
+                  coact_ref *out, int64_t deadline_ns)
+{
+    int64_t pause_ns = LOOK_AGAIN_NS;
+    for (;;) {
+        coact_ref found;
+        int rc = find_once(supervisor, mailbox, id, &found, deadline_ns);
+        if (rc < 0) {
+            return rc;
+        }
+        rc = coact__isolated_check(found);
+        if (rc == 0) {
+            *out = found;
+        }
+        if (rc != -EAGAIN) {
+            return rc;
+        }
+        rc = let_pass(pause_ns, deadline_ns);
+        if (rc < 0) {
+            return rc;
+        }
+        pause_ns *= pause_ns < LOOK_AGAIN_MOST_NS ? 2 : 1;
+    }
 }
 
 int

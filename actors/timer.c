@@ -39,9 +39,9 @@ struct coact__ticker {
 static struct coact__ticker *
 ticker_of(struct coact__envelope *news)
 {
-    return (struct coact__ticker *)(void *)((char *)news -
-                                            offsetof(struct coact__ticker,
-                                                     news));
+    return (
+        struct coact__ticker *)(void *)((char *)news -
+                                        offsetof(struct coact__ticker, news));
 }
 
 /* ---- Sleeping ---- */
@@ -229,8 +229,8 @@ coact__tick_taken(struct coact__envelope *tick)
 {
     struct coact__ticker *ticker = ticker_of(tick);
     ticker->is_held = true;
-    ticker->news.tick.missed = atomic_exchange_explicit(
-        &ticker->missed, 0, memory_order_relaxed);
+    ticker->news.tick.missed =
+        atomic_exchange_explicit(&ticker->missed, 0, memory_order_relaxed);
 }
 
 void

@@ -13,8 +13,8 @@ struct coact__envelope *
 coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
                     struct coact_type *type)
 {
-    size_t front = kind == COACT__KIND_REQUEST ? sizeof(struct coact__request)
-                                               : 0;
+    size_t front =
+        kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
     uint8_t size_class;
     char *block = coact__scheduler_alloc(
         scheduler, front + sizeof(struct coact__envelope) + type->size,

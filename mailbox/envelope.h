@@ -43,10 +43,10 @@ enum coact__kind {
 
 struct coact__item {
     _Alignas(16) struct coact__inbox_node node; /* first; see inbox.h */
-    uint32_t generation;           /* the receiver's */
-    uint16_t number;               /* in its accepts struct */
-    uint8_t kind;                  /* enum coact__kind */
-    uint8_t size_class;            /* of the block */
+    uint32_t generation;                        /* the receiver's */
+    uint16_t number;                            /* in its accepts struct */
+    uint8_t kind;                               /* enum coact__kind */
+    uint8_t size_class;                         /* of the block */
 };
 
 struct coact__envelope {
@@ -59,7 +59,7 @@ struct coact__envelope {
 /* Whom to answer.  The call is over when the caller's number has moved on. */
 struct coact__request {
     coact_ref caller;
-    uint64_t call;       /* 0: it has been answered */
+    uint64_t call; /* 0: it has been answered */
     int64_t deadline_ns;
 };
 
@@ -95,9 +95,9 @@ coact__envelope_of_item(struct coact__item *item)
 
 /* A message or a request of this type with room for its payload, which is not
    written.  NULL when there is no memory. */
-struct coact__envelope *
-coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
-                    struct coact_type *type);
+struct coact__envelope *coact__envelope_new(struct coact__scheduler *scheduler,
+                                            enum coact__kind kind,
+                                            struct coact_type *type);
 
 /* Give the memory back, without destroying the payload. */
 void coact__envelope_free(struct coact__scheduler *scheduler,

@@ -77,13 +77,14 @@ struct coact_mailbox {
         name##_self typed = {self, 0};                                         \
         ((name##_coact_body *)body)(typed, arg);                               \
     }                                                                          \
-    __attribute__((unused)) static struct coact_type                           \
-        *const name##_coact_types[] = {COACT__TYPES(__VA_ARGS__)};             \
-    __attribute__((unused)) static const struct coact_mailbox                  \
-        name##_coact_mailbox = {                                               \
-            #name, name##_coact_types,                                         \
-            sizeof(name##_coact_types) / sizeof(name##_coact_types[0]),        \
-            name##_coact_enter};                                               \
+    __attribute__((                                                            \
+        unused)) static struct coact_type *const name##_coact_types[] = {      \
+        COACT__TYPES(__VA_ARGS__)};                                            \
+    __attribute__((                                                            \
+        unused)) static const struct coact_mailbox name##_coact_mailbox = {    \
+        #name, name##_coact_types,                                             \
+        sizeof(name##_coact_types) / sizeof(name##_coact_types[0]),            \
+        name##_coact_enter};                                                   \
     typedef char name##_coact_end[1]
 
 #define COACT__TYPES(...) COACT__EACH(COACT__TYPE_OF, ~, __VA_ARGS__)
@@ -91,7 +92,7 @@ struct coact_mailbox {
 
 /* A function as a body of this mailbox, or it does not compile. */
 #define COACT__BODY(name, body)                                                \
-    (void (*)(void)) _Generic(&*(body), name##_coact_body *: (body))
+    (void (*)(void)) _Generic(&*(body), name##_coact_body * : (body))
 
 /* The number of a message in the mailbox behind an address or a self.  Does not
    compile if that mailbox does not take it. */

@@ -23,7 +23,7 @@ class_of(size_t bytes)
 {
     uint8_t class = FIRST_CLASS;
     while (class < COACT__BLOCK_CLASSES && bytes > SMALLEST << class) {
-        class++;
+        class ++;
     }
     return class;
 }

@@ -105,8 +105,7 @@ coact__inbox_wake_from_any(struct coact__inbox *inbox)
         if ((was & COACT__INBOX_CLOSED) != 0) {
             return false;
         }
-        now = (was & ASLEEP) != 0 ? was & ~ASLEEP
-                                  : was | COACT__INBOX_NOTIFIED;
+        now = (was & ASLEEP) != 0 ? was & ~ASLEEP : was | COACT__INBOX_NOTIFIED;
     } while (!atomic_compare_exchange_weak_explicit(
         &inbox->word, &was, now, memory_order_acq_rel,
         memory_order_relaxed)); // W2
@@ -166,8 +165,8 @@ coact__inbox_sleep_by_owner(struct coact__inbox *inbox,
 struct coact__inbox_node *
 coact__inbox_close_by_owner(struct coact__inbox *inbox)
 {
-    uintptr_t was = atomic_exchange_explicit(
-        &inbox->word, COACT__INBOX_CLOSED, memory_order_acquire); // C1
+    uintptr_t was = atomic_exchange_explicit(&inbox->word, COACT__INBOX_CLOSED,
+                                             memory_order_acquire); // C1
     return turn_round(newest_of(was));
 }
 
@@ -175,6 +174,5 @@ bool
 coact__inbox_is_empty(const struct coact__inbox *inbox)
 {
     return newest_of(atomic_load_explicit(&inbox->word,
-                                          memory_order_relaxed)) ==
-           NULL; // E1
+                                          memory_order_relaxed)) == NULL; // E1
 }

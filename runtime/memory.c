@@ -44,9 +44,8 @@ coact__fails(void)
     }
     unsigned long now =
         atomic_fetch_add_explicit(&passed, 1, memory_order_relaxed) + 1;
-    return now == at ||
-           (now > at &&
-            atomic_load_explicit(&fail_sticky, memory_order_relaxed));
+    return now == at || (now > at && atomic_load_explicit(
+                                         &fail_sticky, memory_order_relaxed));
 }
 
 void *

@@ -88,8 +88,8 @@ others_are_behind(struct coact__worker *worker)
     bool is_behind = false;
     for (uint32_t i = 0; i < scheduler->worker_count; i++) {
         struct coact__worker *other = &scheduler->workers[i];
-        is_behind = (other != worker && coact__worker_is_behind(other)) ||
-                    is_behind;
+        is_behind =
+            (other != worker && coact__worker_is_behind(other)) || is_behind;
     }
     return is_behind;
 }

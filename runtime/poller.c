@@ -103,8 +103,8 @@ wait_events(struct coact__poller *poller, struct epoll_event *events,
         !atomic_load_explicit(&poller->has_no_pwait2, memory_order_relaxed)) {
         struct timespec timeout = {timeout_ns / 1000000000,
                                    timeout_ns % 1000000000};
-        int n = epoll_pwait2(poller->epoll_fd, events, EVENTS_AT_ONCE,
-                             &timeout, NULL);
+        int n = epoll_pwait2(poller->epoll_fd, events, EVENTS_AT_ONCE, &timeout,
+                             NULL);
         if (n >= 0 || errno != ENOSYS) {
             return n;
         }

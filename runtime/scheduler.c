@@ -130,17 +130,17 @@ start_threads(struct coact__scheduler *scheduler)
     sigset_t before;
     sigfillset(&all);
     // A fault in an actor must find its handler: blocked, it would kill unheard.
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-                                 SIGTRAP, SIGSYS};
+    static const int faults[] = {SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+                                 SIGABRT, SIGTRAP, SIGSYS};
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         sigdelset(&all, faults[i]);
     }
     int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
     for (uint32_t i = 0; rc == 0 && i < scheduler->worker_count; i++) {
-        rc = coact__fails() ? EAGAIN
-                            : pthread_create(&scheduler->workers[i].thread,
-                                             NULL, thread_main,
-                                             &scheduler->workers[i]);
+        rc = coact__fails()
+                 ? EAGAIN
+                 : pthread_create(&scheduler->workers[i].thread, NULL,
+                                  thread_main, &scheduler->workers[i]);
         if (rc != 0) {
             join_threads(scheduler, i);
         }

@@ -45,9 +45,9 @@ struct coact__worker {
     uint32_t index;
     struct coact__context context; /* of the loop, while a task runs */
     struct coact__task *current;
-    uint32_t handovers;   /* from the slot, one after another */
-    uint32_t until_look;  /* dispatches before we look at time and the world */
-    uint32_t look_every;  /* so that a look costs little, and is never late */
+    uint32_t handovers;  /* from the slot, one after another */
+    uint32_t until_look; /* dispatches before we look at time and the world */
+    uint32_t look_every; /* so that a look costs little, and is never late */
     int64_t looked_ns;
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
@@ -68,9 +68,10 @@ struct coact__scheduler_options {
     bool host_driven;
     struct coact__stacks_options stacks; /* of the smallest class */
     void *owner;
-    void (*run)(struct coact__task *task);      /* a task's body */
-    void (*ended)(struct coact__task *task);    /* after its last switch */
-    void (*no_stack)(struct coact__task *task); /* it never ran, and is ours to end */
+    void (*run)(struct coact__task *task);   /* a task's body */
+    void (*ended)(struct coact__task *task); /* after its last switch */
+    void (*no_stack)(
+        struct coact__task *task); /* it never ran, and is ours to end */
     void (*look)(void *owner); /* at each look at the world; must not wait */
 };
 
@@ -119,7 +120,6 @@ void coact__worker_loop(struct coact__worker *worker);
 /* Run what there is, without parking, until `deadline_ns`. */
 int64_t coact__worker_run_ready(struct coact__worker *worker,
                                 int64_t deadline_ns);
-
 
 /* Fire timers that are due, whoever's they are, and look at descriptors. */
 void coact__worker_look(struct coact__worker *worker);

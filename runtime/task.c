@@ -104,8 +104,7 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                                                   : COACT__AFTER_DEAF);
         return;
     }
-    coact__timer_arm(&coact__here()->worker->timers, &task->alarm,
-                     deadline_ns);
+    coact__timer_arm(&coact__here()->worker->timers, &task->alarm, deadline_ns);
     leave(task, how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
                                               : COACT__AFTER_DEAF);
     coact__timer_cancel(&task->alarm);

@@ -14,7 +14,8 @@
 static void
 publish(struct coact__timers *timers)
 {
-    atomic_store_explicit(&timers->next_ns, coact__wheel_next_ns(&timers->wheel),
+    atomic_store_explicit(&timers->next_ns,
+                          coact__wheel_next_ns(&timers->wheel),
                           memory_order_relaxed);
 }
 

@@ -137,8 +137,7 @@ coact__worker_look(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     worker->looked_ns = now;
     for (uint32_t i = 0; i < scheduler->worker_count; i++) {
-        uint32_t fired =
-            coact__timers_run(&scheduler->workers[i].timers, now);
+        uint32_t fired = coact__timers_run(&scheduler->workers[i].timers, now);
         count(&worker->timers_fired, fired);
     }
     coact__poller_poll(&scheduler->poller, 0);

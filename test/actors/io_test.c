@@ -198,8 +198,7 @@ START_TEST(an_actor_accepts_what_another_connects)
     int listener =
         socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        .sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     ck_assert_int_eq(
         bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(listen(listener, 4), 0);

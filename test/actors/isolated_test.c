@@ -140,6 +140,50 @@ START_TEST(an_isolated_child_may_say_when_it_has_started)
 }
 END_TEST
 
+/* A crash in the middle of a call, or seen by a send that is refused. */
+static void
+see_it_die(toy_ref toy, bool by_a_call)
+{
+    coact_send(toy, blow_up, .how = BY_KILL);
+    if (by_a_call) {
+        struct toy_state state;
+        ck_assert_int_lt(coact_ask(toy, who_are_you, &state, SOON, 0), 0);
+        return;
+    }
+    int64_t deadline_ns = SOON;
+    while (coact_send(toy, blow_up, .how = BY_KILL) == 0) {
+        ck_assert_int_lt(coact_now_ns(), deadline_ns);
+        OK(coact_sleep(coact_now_ns() + 100000));
+    }
+}
+
+static int
+play_crashes(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    static const struct coact_child child = TOY("toy", .hang_ns = 0);
+    const struct coact_supervisor spec = {.children = &child,
+                                          .child_count = 1,
+                                          .intensity = COACT_RESTART_FOREVER};
+    coact_supervisor_ref top;
+    OK(coact_supervise(&spec, SOON, &top, NULL));
+    int32_t pid = pid_of(toy_of(top, "toy"));
+    for (int i = 0; i < 30; i++) {
+        see_it_die(toy_of(top, "toy"), i % 2 == 0);
+        int32_t next = pid_of(toy_of(top, "toy"));
+        ck_assert_int_ne(next, pid);
+        pid = next;
+    }
+    stop(top);
+    return 0;
+}
+
+START_TEST(who_has_seen_an_isolated_child_die_is_not_given_it_again)
+{
+    in_program(&program, play_crashes);
+}
+END_TEST
+
 /* ---- Stopping ------------------------------------------------------------ */
 
 struct keeper_state {
@@ -321,6 +365,7 @@ main(int argc, char **argv)
         isolated_siblings_reach_each_other,
         s49_who_watches_the_body_is_told_how_its_process_ended,
         an_isolated_child_may_say_when_it_has_started,
+        who_has_seen_an_isolated_child_die_is_not_given_it_again,
         an_isolated_child_cleans_up_within_its_grace,
         an_isolated_child_that_does_not_end_is_killed,
         an_isolated_child_can_be_killed_by_its_address,

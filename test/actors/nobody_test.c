@@ -29,8 +29,8 @@ send_to_nobody(peer_self self, void *arg)
         peer_ref nobody = {.ref = addresses[i]};
         struct answer answer;
         ck_assert_int_eq(coact_send(nobody, go, 0), -ESRCH);
-        ck_assert_int_eq(
-            coact_ask(nobody, question, &answer, IN_TIME, .n = 1), -ESRCH);
+        ck_assert_int_eq(coact_ask(nobody, question, &answer, IN_TIME, .n = 1),
+                         -ESRCH);
         ck_assert_int_eq(coact_kill(nobody.ref), 0);
         ck_assert(!coact_is_alive(nobody.ref));
     }

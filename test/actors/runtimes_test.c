@@ -11,8 +11,8 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 

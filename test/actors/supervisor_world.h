@@ -91,7 +91,7 @@ toy_run(toy_self self, void *name)
     COACT_CHECK(coact_started() == 0);
     for (;;) {
         bool is_over = false;
-        COACT_RECEIVE (self, COACT_FOREVER) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
         case COACT_ON(blow, m): {
             if (m->code == COACT_SHUTDOWN) {
                 coact_exit(COACT_SHUTDOWN);

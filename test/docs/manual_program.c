@@ -45,23 +45,6 @@ teller_body(teller_self self, void *arg)
     }
 }
 
-/* A crash breaks the link before the supervisor hears of it, and until then it
-   gives the old address: the one of a teller that has failed us is not taken. */
-static int
-find_teller(coact_supervisor_ref top, teller_ref *teller, int64_t deadline_ns)
-{
-    coact_ref failed = teller->ref;
-    int rc = coact_child_find(top, teller, "teller", teller, deadline_ns);
-    while (rc == 0 && coact_ref_equal(teller->ref, failed)) {
-        rc = coact_now_ns() < deadline_ns ? coact_sleep(coact_in_ms(1))
-                                          : -ETIMEDOUT;
-        if (rc == 0) {
-            rc = coact_child_find(top, teller, "teller", teller, deadline_ns);
-        }
-    }
-    return rc;
-}
-
 static int
 ask_teller(teller_ref teller, int32_t by)
 {
@@ -91,11 +74,12 @@ run(int argc, char **argv)
     if (coact_supervise(&spec, coact_in_ms(8000), &top, NULL) < 0) {
         return 1;
     }
-    teller_ref teller = {.ref = {0}}; /* nobody has failed us yet */
-    int rc = find_teller(top, &teller, coact_in_ms(8000));
+    teller_ref teller;
+    int64_t soon = coact_in_ms(8000);
+    int rc = coact_child_find(top, teller, "teller", &teller, soon);
     if (rc == 0 && (rc = ask_teller(teller, 2)) == 0 &&
         ask_teller(teller, 0) < 0 &&
-        (rc = find_teller(top, &teller, coact_in_ms(8000))) == 0) {
+        (rc = coact_child_find(top, teller, "teller", &teller, soon)) == 0) {
         rc = ask_teller(teller, 4);
     }
     return rc == 0 ? 0 : 1;

@@ -110,7 +110,7 @@ START_TEST(all_that_a_child_sent_comes_before_its_end)
     // Unread packets make the kernel answer ECONNRESET before the child's.
     for (int i = 0; i < 5; i++) {
         int rc = coact__process_send(c.process, "unread", 6);
-    ck_assert(rc == 0 || rc == -ECHILD); // it may have ended by now
+        ck_assert(rc == 0 || rc == -ECHILD); // it may have ended by now
     }
     child_await_exit(&c, 0);
     ck_numbers(&c, 5000);

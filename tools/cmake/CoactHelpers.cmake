@@ -50,6 +50,7 @@ endfunction()
 # samples.txt tells samples/run which programs there are.
 function(coact_write_samples)
   get_property(names GLOBAL PROPERTY COACT_SAMPLES_BUILT)
+  add_custom_target(samples DEPENDS ${names}) # what samples/run builds
   list(JOIN names "\n" text)
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/samples.txt CONTENT "${text}\n")
 endfunction()
