@@ -172,7 +172,7 @@ stack_class_for(const struct coact_runtime *runtime, size_t bytes)
     uint8_t class = 0;
     while (class + 1 < COACT__STACK_CLASSES &&
            smallest << (2 * class) < bytes) {
-        class ++;
+        class += 1;
     }
     return class;
 }

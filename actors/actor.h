@@ -52,17 +52,17 @@ typedef struct coact_monitor_id {
 
 /* How to start an actor.  All zero is a good actor. */
 struct coact_options {
-    const char
-        *label;       /* for logs and lists; copied. NULL: the mailbox's name */
-    const char *name; /* registered before it runs; copied. NULL: none */
-    size_t stack_bytes;        /* 0: the runtime's; else rounded up to 1, 4, 16
+    /* For logs and lists; copied.  NULL: the mailbox's name. */
+    const char *label;
+    const char *name;   /* registered before it runs; copied. NULL: none */
+    size_t stack_bytes; /* 0: the runtime's; else rounded up to 1, 4, 16
                                     or 64 times that, and not more */
     uint32_t mailbox_messages; /* most messages queued by users; 0: no limit */
     enum coact_overflow overflow;
     bool link;      /* to the spawner, in the same step */
     bool trap_exit; /* from its first instruction on */
-    coact_monitor_id
-        *monitor; /* not NULL: watched by the spawner, in the same step */
+    /* Not NULL: watched by the spawner, in the same step. */
+    coact_monitor_id *monitor;
     struct coact_runtime *runtime; /* NULL: that of the caller */
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
@@ -154,16 +154,19 @@ COACT_API void coact_detach(void);
                        (const uint32_t[]){COACT__NUMBERS(self, __VA_ARGS__)},  \
                        COACT__COUNT(__VA_ARGS__)))
 
+// It would take the macro apart.
+// clang-format off
 #define COACT_ON(message, m)                                                   \
     COACT__CASE(message)                                                       \
         : for (coact_reply_of_##message *m##_coact_reply = 0,                  \
                **m##_coact_once = &m##_coact_reply;                            \
-               m##_coact_once != 0;                                            \
-               m##_coact_once =                                                \
-                   0) for (struct message *m =                                 \
-                               (struct message *)coact__take(                  \
-                                   &coact__r, COACT__CASE(message));           \
-                           m != 0; m = 0) switch (0) case 0
+               m##_coact_once != 0; m##_coact_once = 0)                        \
+            for (struct message *m = (struct message *)coact__take(            \
+                     &coact__r, COACT__CASE(message));                         \
+                 m != 0; m = 0)                                                \
+                switch (0)                                                     \
+                case 0
+// clang-format on
 #define COACT_ON_DOWN(d) COACT__ON(coact_down, struct coact_down, d)
 #define COACT_ON_EXIT(e) COACT__ON(coact_exit, struct coact_exit_news, e)
 #define COACT_ON_TICK(t) COACT__ON(coact_tick, struct coact_tick, t)
@@ -405,11 +408,16 @@ struct coact_receipt {
     __attribute__((fallthrough));                                              \
     case COACT__CASE(member) + 65536
 
+// It would take the macro apart.
+// clang-format off
 #define COACT__ON(member, news_type, n)                                        \
     COACT__CASE(member)                                                        \
-        : for (news_type *n =                                                  \
-                   (news_type *)coact__take(&coact__r, COACT__CASE(member));   \
-               n != 0; n = 0) switch (0) case 0
+        : for (news_type *n = (news_type *)coact__take(&coact__r,              \
+                                                       COACT__CASE(member));   \
+               n != 0; n = 0)                                                  \
+            switch (0)                                                         \
+            case 0
+// clang-format on
 
 COACT_API COACT_CHECKED int coact__spawn(const struct coact_mailbox *mailbox,
                                          void (*body)(void), void *arg,

@@ -60,6 +60,8 @@ struct coact_mailbox {
         const struct name##_accepts *accepts;                                  \
     } name##_ref
 
+// It would take the macro apart.
+// clang-format off
 #define COACT_MAILBOX_OF(name, ...)                                            \
     struct name##_accepts {                                                    \
         char coact_down, coact_exit, coact_tick, coact_timeout;                \
@@ -77,15 +79,15 @@ struct coact_mailbox {
         name##_self typed = {self, 0};                                         \
         ((name##_coact_body *)body)(typed, arg);                               \
     }                                                                          \
-    __attribute__((                                                            \
-        unused)) static struct coact_type *const name##_coact_types[] = {      \
-        COACT__TYPES(__VA_ARGS__)};                                            \
-    __attribute__((                                                            \
-        unused)) static const struct coact_mailbox name##_coact_mailbox = {    \
-        #name, name##_coact_types,                                             \
-        sizeof(name##_coact_types) / sizeof(name##_coact_types[0]),            \
-        name##_coact_enter};                                                   \
+    __attribute__((unused)) static struct coact_type                           \
+        *const name##_coact_types[] = {COACT__TYPES(__VA_ARGS__)};             \
+    __attribute__((unused)) static const struct coact_mailbox                  \
+        name##_coact_mailbox = {                                               \
+            #name, name##_coact_types,                                         \
+            sizeof(name##_coact_types) / sizeof(name##_coact_types[0]),        \
+            name##_coact_enter};                                               \
     typedef char name##_coact_end[1]
+// clang-format on
 
 #define COACT__TYPES(...) COACT__EACH(COACT__TYPE_OF, ~, __VA_ARGS__)
 #define COACT__TYPE_OF(n, message) &coact_type_##message,
