@@ -271,7 +271,7 @@ START_TEST(s64_a_program_that_is_killed_takes_its_children_along)
     kill(run.pid, SIGKILL);
     await_end(&run); // the pipe is closed when the child is gone, too
     ck_assert(WIFSIGNALED(run.status));
-    // Nobody can remove its folder but us.
+    // The sweeper removes its folder.
     char command[64];
     snprintf(command, sizeof(command), "rm -r %s", folder);
     ck_assert_int_eq(system(command), 0);

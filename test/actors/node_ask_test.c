@@ -80,8 +80,9 @@ ask_them(boss_self self)
     ck_assert_int_eq(ask(a, TOWN_DIE, 0, none, COACT_FOREVER, &answer),
                      -EOWNERDEAD);
     ck_assert_int_eq(coact_last_reason().code, 277);
-    ck_assert_int_eq(ask(a, TOWN_ANSWER, 0, none, COACT_FOREVER, &answer),
-                     -ESRCH);
+    // Its requests fail before its address does: the end takes a moment.
+    int rc = ask(a, TOWN_ANSWER, 0, none, COACT_FOREVER, &answer);
+    ck_assert(rc == -ESRCH || rc == -EOWNERDEAD);
 }
 
 START_TEST(an_ask_across_ends_with_the_answer_or_with_what_went_wrong)

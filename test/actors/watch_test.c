@@ -5,6 +5,8 @@
  */
 #include "test/actors/peers.h"
 
+#include <sched.h>
+
 static peer_ref
 dead_peer(void)
 {
@@ -227,6 +229,7 @@ fails_at_gate(peer_self self, void *arg)
     struct gate *gate = arg;
     gate->is_reached = true;
     while (!gate->is_open) {
+        sched_yield(); // the thread's turn, not the actor's
     }
     coact_fail(-EIO, "unaware of the unlink");
 }

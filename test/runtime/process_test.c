@@ -134,7 +134,9 @@ heard_after_death(void *owner, const void *bytes, size_t len)
     if (c->messages == 0) {
         siginfo_t info;
         id_t pid = (id_t)coact__process_pid(c->process);
-        ck_assert_int_eq(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+        // Where a thread waits for the child it may have been faster.
+        ck_assert(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0 ||
+                  errno == ECHILD);
     }
     child_heard(owner, bytes, len);
 }
