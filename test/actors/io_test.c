@@ -33,6 +33,10 @@ static void
 stop(void)
 {
     ck_assert_int_eq(coact_stop(runtime, coact_in_ms(5000)), 0);
+    // A join may come after the end, and then does not know the reason.
+    struct coact_runtime_stats stats;
+    coact_stats(runtime, &stats);
+    ck_assert_uint_eq(stats.actors_failed, 0);
     coact_detach();
     ck_assert_int_eq(coact_free(runtime), 0);
 }
@@ -41,10 +45,8 @@ static void
 run(plain_coact_body *body, void *arg)
 {
     plain_ref ref;
-    struct coact_reason reason;
     ck_assert_int_eq(coact_spawn(plain, &ref, body, arg), 0);
-    ck_assert_int_eq(coact_join(ref.ref, coact_in_ms(8000), &reason), 0);
-    ck_assert_msg(reason.code == COACT_NORMAL, "%s", reason.text);
+    ck_assert_int_eq(coact_join(ref.ref, coact_in_ms(8000), NULL), 0);
 }
 
 static void
@@ -78,11 +80,8 @@ both(plain_self self, void *arg)
     COACT_CHECK(coact_yield() == 0);
     plain_ref second;
     COACT_CHECK(coact_spawn(plain, &second, writer, arg) == 0);
-    struct coact_reason reason;
-    COACT_CHECK(coact_join(first.ref, coact_in_ms(5000), &reason) == 0);
-    COACT_CHECK(reason.code == COACT_NORMAL);
-    COACT_CHECK(coact_join(second.ref, coact_in_ms(5000), &reason) == 0);
-    COACT_CHECK(reason.code == COACT_NORMAL);
+    COACT_CHECK(coact_join(first.ref, coact_in_ms(5000), NULL) == 0);
+    COACT_CHECK(coact_join(second.ref, coact_in_ms(5000), NULL) == 0);
 }
 
 START_TEST(a_read_that_waits_lets_the_writer_on_the_same_worker_run)
@@ -143,7 +142,7 @@ canceller(plain_self self, void *arg)
     COACT_CHECK(coact_kill(victim.ref) == 0);
     struct coact_reason reason;
     COACT_CHECK(coact_join(victim.ref, coact_in_ms(5000), &reason) == 0);
-    COACT_CHECK(reason.code == COACT_KILLED);
+    COACT_CHECK(reason.code == COACT_KILLED || reason.code == COACT_NOPROC);
 }
 
 START_TEST(s13_a_kill_ends_a_read_with_canceled_once)
@@ -187,9 +186,7 @@ server(plain_self self, void *arg)
     char got[5];
     COACT_CHECK(coact_read(fd, got, 5, coact_in_ms(5000)) == 5);
     COACT_CHECK(coact_write(fd, got, 5, coact_in_ms(5000)) == 5);
-    struct coact_reason reason;
-    COACT_CHECK(coact_join(peer.ref, coact_in_ms(5000), &reason) == 0);
-    COACT_CHECK(reason.code == COACT_NORMAL);
+    COACT_CHECK(coact_join(peer.ref, coact_in_ms(5000), NULL) == 0);
     close(fd);
 }
 

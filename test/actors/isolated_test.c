@@ -81,10 +81,17 @@ play_news(int argc, char **argv)
     static const struct coact_child child = TOY("toy", .hang_ns = 0);
     coact_supervisor_ref top = supervise_one(&child);
     toy_ref toy = toy_of(top, "toy");
+    toy_self self = {.ref = coact_self()};
+    coact_monitor_id id;
+    OK(coact_monitor(toy.ref, &id));
     ck_assert_int_eq(kill(pid_of(toy), SIGKILL), 0);
     // The link breaks first; what is told is why the process ended.
-    struct coact_reason reason;
-    OK(coact_join(toy.ref, SOON, &reason));
+    struct coact_reason reason = {0};
+    COACT_RECEIVE(self, SOON) {
+    case COACT_ON_DOWN(d):
+        reason = d->reason;
+        break;
+    }
     ck_assert_int_eq(reason.code, COACT_PROCESS_SIGNAL);
     ck_assert_str_eq(reason.text, "signal 9 (SIGKILL)");
     stop(top);
