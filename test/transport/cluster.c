@@ -256,7 +256,7 @@ cluster_send(struct cluster *c, uint32_t from, uint32_t to, uint32_t lane,
     if (node->transport == NULL) {
         return -ENOTCONN;
     }
-    uint8_t *bytes = malloc(len);
+    uint8_t *bytes = calloc(1, len);
     ck_assert_ptr_nonnull(bytes);
     uint64_t number = view->sent[lane];
     for (size_t i = HEAD; i < len; i += 997) {
