@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define SHUTDOWN_NS COACT_SECONDS(5)
-
 const char *
 coact__label_of(const struct coact__actor *actor)
 {
@@ -40,16 +38,16 @@ void
 coact__label_replace(struct coact__actor *actor, char *label)
 {
     // The list of actors may be reading the old one.
-    pthread_mutex_lock(&actor->runtime->lock);
+    pthread_mutex_lock(&coact__runtime_of(actor)->lock);
     char *before = actor->label;
     actor->label = label;
-    pthread_mutex_unlock(&actor->runtime->lock);
+    pthread_mutex_unlock(&coact__runtime_of(actor)->lock);
     coact__free(before);
 }
 
 /* ---- What the scheduler calls ---- */
 
-void
+enum coact__after
 coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
@@ -59,29 +57,14 @@ coact__actor_run(struct coact__task *task)
                                         actor->arg);
     }
     coact__drain(actor); // a kill that came while we worked is the reason
-    coact__finish(actor, COACT_NORMAL, "");
+    coact__end_life(actor, COACT_NORMAL, "");
+    return COACT__AFTER_END;
 }
 
 void
 coact__actor_ended(struct coact__task *task)
 {
-    struct coact__actor *actor = (struct coact__actor *)task;
-    struct coact_runtime *runtime = actor->runtime;
-    coact__slot_give(actor);
-    coact__count_out(runtime);
-}
-
-void
-coact__count_out(struct coact_runtime *runtime)
-{
-    // acq_rel: whoever counts the last one out sees what all have done.
-    if (atomic_fetch_sub_explicit(&runtime->alive, 1, memory_order_acq_rel) ==
-            1 &&
-        atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
-        pthread_mutex_lock(&runtime->lock);
-        pthread_cond_broadcast(&runtime->gone);
-        pthread_mutex_unlock(&runtime->lock);
-    }
+    coact__slot_give((struct coact__actor *)task);
 }
 
 void
@@ -131,7 +114,8 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
                              options->stack_bytes,
                              most_stack_bytes(birth->runtime));
     }
-    if (birth->spawner != NULL && birth->spawner->runtime != birth->runtime) {
+    if (birth->spawner != NULL &&
+        coact__runtime_of(birth->spawner) != birth->runtime) {
         birth->spawner = NULL;
     }
     if (birth->spawner == NULL && (options->link || options->monitor != NULL)) {
@@ -146,17 +130,16 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
 
 static void
 prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
-             void (*body)(void), void *arg, const struct coact_options *options)
+             void (*body)(void), void *arg, const struct coact_options *options,
+             uint8_t role)
 {
-    coact__task_init(&actor->task, &actor->runtime->scheduler);
+    coact__task_init(&actor->task, actor->task.scheduler, role);
     atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
     actor->body = body;
     actor->arg = arg;
     actor->destroy_arg = NULL; // ours only when the spawn has succeeded
     actor->first = actor->last = actor->held = actor->kept = NULL;
     actor->extra = NULL;
-    actor->supervisor = (coact_ref){0};
-    actor->shutdown_ns = SHUTDOWN_NS;
     atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
     actor->stage = COACT__STAGE_ALIVE;
     actor->traps = options->trap_exit;
@@ -206,8 +189,11 @@ set_alive(struct coact__actor *actor)
 {
     uint64_t generation =
         atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    bool has_supervisor =
+        actor->extra != NULL && !coact_ref_is_none(actor->extra->supervisor);
     atomic_exchange_explicit(&actor->word,
-                             generation << 32 | COACT__ACTOR_ALIVE,
+                             generation << 32 | COACT__ACTOR_ALIVE |
+                                 (has_supervisor ? COACT__ACTOR_SUPERVISED : 0),
                              memory_order_acq_rel);
 }
 
@@ -251,16 +237,16 @@ undo(struct birth *birth)
     // Relaxed: nobody has learnt of this actor.
     atomic_store_explicit(&actor->word, 0, memory_order_relaxed);
     // What came late for those who had the slot before, or from coact_stop.
-    struct coact__inbox_node *node =
-        coact__inbox_close_by_owner(&actor->task.inbox);
+    struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {
         struct coact__item *item = (struct coact__item *)node;
         node = node->next;
-        coact__bounce(actor->runtime, item,
+        coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
     }
+    coact__free(actor->extra);
+    actor->extra = NULL;
     coact__slot_give(actor);
-    coact__count_out(birth->runtime);
 }
 
 /* Everything is there: from the last line on the actor may run, and end. */
@@ -283,7 +269,33 @@ give_birth(struct birth *birth, const struct coact_options *options,
         coact__shut_down(actor, ref.generation);
     }
     *out = ref;
-    coact__task_ready(&actor->task);
+    if (coact__task_start(&actor->task) && birth->spawner != NULL) {
+        // So many have never run that more would only take memory: let them.
+        coact__give_way(birth->spawner);
+    }
+}
+
+/* The one that is asked for, else the spawner's. */
+static uint8_t
+role_of(const struct birth *birth, const struct coact_options *options)
+{
+    if (options->role.id != 0) {
+        return (uint8_t)(options->role.id - 1);
+    }
+    return birth->spawner != NULL ? birth->spawner->task.runnable.role : 0;
+}
+
+static int
+set_supervisor(struct coact__actor *actor, coact_ref supervisor,
+               int64_t shutdown_ns)
+{
+    struct coact__extra *extra = coact__extra_of(actor);
+    if (extra == NULL) {
+        return -ENOMEM;
+    }
+    extra->supervisor = supervisor;
+    extra->shutdown_ns = shutdown_ns;
+    return 0;
 }
 
 static int
@@ -297,12 +309,16 @@ spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
         birth.actor = coact__slot_take(birth.runtime, &rc);
     }
     if (rc == 0) {
-        prepare_slot(birth.actor, mailbox, body, arg, options);
+        prepare_slot(birth.actor, mailbox, body, arg, options,
+                     role_of(&birth, options));
         birth.actor->task.stack_class =
             stack_class_for(birth.runtime, options->stack_bytes);
-        birth.actor->supervisor = supervisor;
-        birth.actor->shutdown_ns = shutdown_ns;
-        rc = prepare_rest(&birth, options);
+        rc = coact_ref_is_none(supervisor)
+                 ? 0
+                 : set_supervisor(birth.actor, supervisor, shutdown_ns);
+        if (rc == 0) {
+            rc = prepare_rest(&birth, options);
+        }
         if (rc == 0) {
             give_birth(&birth, options, out);
             return 0;
@@ -319,7 +335,7 @@ int
 coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
              const struct coact_options *options, coact_ref *out)
 {
-    return spawn(mailbox, body, arg, options, (coact_ref){0}, SHUTDOWN_NS, out);
+    return spawn(mailbox, body, arg, options, (coact_ref){0}, 0, out);
 }
 
 int
@@ -336,7 +352,8 @@ coact_ref
 coact__supervisor_of_self(void)
 {
     struct coact__actor *actor = coact__actor_here();
-    return actor != NULL ? actor->supervisor : (coact_ref){0};
+    return actor != NULL && actor->extra != NULL ? actor->extra->supervisor
+                                                 : (coact_ref){0};
 }
 
 bool
@@ -347,8 +364,8 @@ coact_is_alive(coact_ref ref)
         return false;
     }
     struct coact__actor *actor = coact__slot_of(runtime, ref);
-    return actor != NULL &&
-           (atomic_load_explicit(&actor->word, memory_order_acquire) |
-            COACT__ACTOR_KILL) == ((uint64_t)ref.generation << 32 |
-                                   COACT__ACTOR_ALIVE | COACT__ACTOR_KILL);
+    uint64_t word =
+        actor != NULL ? atomic_load_explicit(&actor->word, memory_order_acquire)
+                      : 0;
+    return word >> 32 == ref.generation && (word & COACT__ACTOR_ALIVE) != 0;
 }

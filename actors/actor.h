@@ -51,6 +51,11 @@ typedef struct coact_monitor_id {
 } coact_monitor_id;
 
 /* How to start an actor.  All zero is a good actor. */
+/* One of the runtime's roles (runtime.h). */
+typedef struct coact_role {
+    uint8_t id; /* 0 names none */
+} coact_role;
+
 struct coact_options {
     /* For logs and lists; copied.  NULL: the mailbox's name. */
     const char *label;
@@ -66,6 +71,7 @@ struct coact_options {
     struct coact_runtime *runtime; /* NULL: that of the caller */
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
+    coact_role role;             /* all zero: the spawner's */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function
@@ -430,9 +436,28 @@ COACT_API COACT_CHECKED int coact__send_wait(coact_ref to, int64_t deadline_ns,
                                              uint32_t number, void *payload);
 COACT_API struct coact_receipt
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count);
-COACT_API void *coact__take(struct coact_receipt *receipt, uint32_t number);
-COACT_API void coact__receipt_end(struct coact_receipt *receipt);
+COACT_API void coact__receipt_close(struct coact_receipt *receipt);
 COACT_API void *coact__keep(void *message);
+
+/* The message, for the first arm that is meant. */
+static inline void *
+coact__take(struct coact_receipt *receipt, uint32_t number)
+{
+    if (receipt->message == NULL || receipt->taken ||
+        receipt->number != number) {
+        return NULL;
+    }
+    receipt->taken = true;
+    return receipt->message;
+}
+
+static inline void
+coact__receipt_end(struct coact_receipt *receipt)
+{
+    if (receipt->message != NULL) {
+        coact__receipt_close(receipt);
+    }
+}
 COACT_API COACT_CHECKED int coact__ask(coact_ref to, struct coact_type *type,
                                        uint32_t number, void *payload,
                                        void *reply, int64_t deadline_ns);

@@ -93,10 +93,11 @@ coact__call_finish(struct coact__actor *caller, struct coact__envelope *reply,
                    int rc, const struct coact_reason *reason)
 {
     struct coact__call *call = &caller->call;
-    call->reply = reply;
-    call->rc = rc;
+    struct coact__extra *extra = caller->extra;
+    extra->answer.reply = reply;
+    extra->answer.rc = rc;
     if (rc < 0 && reason != NULL) {
-        *call->reason = *reason;
+        extra->last_reason = *reason;
     }
     // Nobody else writes the word while it is claimed.
     uint64_t claimed = atomic_load_explicit(&call->word, memory_order_relaxed);
@@ -170,7 +171,10 @@ coact__calls_lost(struct coact_runtime *runtime, uint32_t node,
     uint32_t slots = runtime->slots;
     pthread_mutex_unlock(&runtime->lock);
     for (uint32_t i = 0; i < slots; i++) {
-        lose_call(runtime, coact__slot_at(runtime, i), node, reason);
+        struct coact__actor *actor = coact__slot_at(runtime, i);
+        if (actor != NULL) { // it is: it was counted
+            lose_call(runtime, actor, node, reason);
+        }
     }
 }
 
@@ -207,12 +211,12 @@ check_reply(struct coact__actor *actor, struct coact__envelope *envelope,
 {
     if (envelope->item.kind != COACT__KIND_REQUEST ||
         envelope->type->reply == NULL) {
-        return coact__misuse(actor->runtime, -EINVAL, "coact_reply",
+        return coact__misuse(coact__runtime_of(actor), -EINVAL, "coact_reply",
                              "%s is not a request that waits for a reply",
                              envelope->type->name);
     }
     if (envelope->type->reply->size != bytes) {
-        return coact__misuse(actor->runtime, -EINVAL, "coact_reply",
+        return coact__misuse(coact__runtime_of(actor), -EINVAL, "coact_reply",
                              "%s is answered by %s, which has another size",
                              envelope->type->name, envelope->type->reply->name);
     }
@@ -237,7 +241,7 @@ coact__reply(void *message, void *payload, size_t bytes)
     struct coact_type *type = request->type->reply;
     rc = coact__type_owns(type) ? coact__type_check(type, payload) : 0;
     struct coact__envelope *reply =
-        rc == 0 ? coact__envelope_new(&actor->runtime->scheduler,
+        rc == 0 ? coact__envelope_new(&coact__runtime_of(actor)->scheduler,
                                       COACT__KIND_MESSAGE, type)
                 : NULL;
     if (reply == NULL) {
@@ -246,8 +250,8 @@ coact__reply(void *message, void *payload, size_t bytes)
     }
     reply->from = coact__ref_of(actor);
     memcpy(coact__payload_of(reply), payload, type->size);
-    return coact__call_answer(actor->runtime, coact__request_of(request), reply,
-                              0, NULL);
+    return coact__call_answer(coact__runtime_of(actor),
+                              coact__request_of(request), reply, 0, NULL);
 }
 
 /* ---- Asking ---- */
@@ -258,7 +262,7 @@ new_request(struct coact__actor *actor, struct coact_type *type,
             int64_t deadline_ns)
 {
     struct coact__envelope *envelope = coact__envelope_new(
-        &actor->runtime->scheduler, COACT__KIND_REQUEST, type);
+        &coact__runtime_of(actor)->scheduler, COACT__KIND_REQUEST, type);
     if (envelope != NULL) {
         envelope->item.number = (uint16_t)number;
         envelope->from = coact__ref_of(actor);
@@ -323,15 +327,16 @@ static int
 take_answer(struct coact__actor *actor, uint64_t number,
             struct coact_type *type, void *out)
 {
-    struct coact__call *call = &actor->call;
-    struct coact__envelope *reply = call->reply;
-    int rc = call->rc;
-    call->reply = NULL;
-    atomic_store_explicit(&call->word, word_of(number + 1, COACT__CALL_OVER),
+    struct coact__answer *answer = &actor->extra->answer;
+    struct coact__envelope *reply = answer->reply;
+    int rc = answer->rc;
+    answer->reply = NULL;
+    atomic_store_explicit(&actor->call.word,
+                          word_of(number + 1, COACT__CALL_OVER),
                           memory_order_relaxed);
     if (reply != NULL) {
         memcpy(out, coact__payload_of(reply), type->size);
-        coact__envelope_free(&actor->runtime->scheduler, reply);
+        coact__envelope_free(&coact__runtime_of(actor)->scheduler, reply);
     }
     return rc;
 }
@@ -361,14 +366,13 @@ ask_inside(struct coact__actor *actor, coact_ref to, struct coact_type *type,
         return rc < 0 ? rc : -ENOMEM;
     }
     extra->last_reason = (struct coact_reason){0};
-    actor->call.reason = &extra->last_reason;
-    actor->call.reply_type = type->reply;
+    extra->answer.type = type->reply;
     atomic_store_explicit(&actor->call.peer, peer_of(call, 0),
                           memory_order_relaxed);
     atomic_store_explicit(&actor->call.word, word_of(call, COACT__CALL_WAITING),
                           memory_order_release);
     // A send that fails has answered the request with its failure.
-    (void)coact__dispatch(actor->runtime, to, request);
+    (void)coact__dispatch(coact__runtime_of(actor), to, request);
     rc = await_answer(actor, call, deadline_ns);
     return rc < 0 ? rc : take_answer(actor, call, type->reply, out);
 }

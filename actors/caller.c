@@ -15,7 +15,8 @@ coact__actor_here(void)
 {
     struct coact__worker *worker = coact__here()->worker;
     // The task is the actor's first member.
-    return worker != NULL ? (struct coact__actor *)worker->current : NULL;
+    return worker != NULL ? (struct coact__actor *)coact__worker_current(worker)
+                          : NULL;
 }
 
 struct coact_runtime *
@@ -61,7 +62,7 @@ coact__count_many(struct coact_runtime *runtime, size_t counter, uint64_t n)
 {
     struct coact__worker *worker = coact__here()->worker;
     bool is_ours = is_worker_of(runtime, worker);
-    uint32_t row = is_ours ? worker->index : runtime->scheduler.worker_count;
+    uint32_t row = is_ours ? worker->index : runtime->scheduler.worker_slots;
     _Atomic uint64_t *at =
         (_Atomic uint64_t *)(void *)((char *)&runtime->counts[row] + counter);
     if (is_ours) {

@@ -113,17 +113,18 @@ static const struct coact__actor *
 actor_at_fault(void)
 {
     const struct coact__worker *worker = coact__here()->worker;
-    if (worker == NULL || worker->current == NULL ||
+    if (worker == NULL || coact__worker_current(worker) == NULL ||
         worker->scheduler->options.run != coact__actor_run) {
         return NULL;
     }
-    return (const struct coact__actor *)worker->current;
+    return (const struct coact__actor *)coact__worker_current(worker);
 }
 
 static void
 say_overflow(const struct coact__actor *actor, const void *address)
 {
-    const struct coact__scheduler *scheduler = &actor->runtime->scheduler;
+    const struct coact__scheduler *scheduler =
+        &coact__runtime_of(actor)->scheduler;
     const struct coact__stacks *stacks =
         scheduler->stacks[actor->task.stack_class];
     struct coact__stack stack;

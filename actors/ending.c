@@ -25,6 +25,9 @@
 #include <string.h>
 
 #define CLEANUP_NS COACT_SECONDS(5)
+#define SHUTDOWN_NS COACT_SECONDS(5) /* of who has no supervisor */
+#define DOOM_LATER_NS                                                          \
+    COACT_MS(1) /* so that our supervisor is first, and says so */
 
 static void
 kill_at_doom(struct coact__timer *timer)
@@ -46,6 +49,7 @@ coact__extra_of(struct coact__actor *actor)
         if (actor->extra != NULL) {
             actor->extra->owner = actor;
             actor->extra->doom.fire = kill_at_doom;
+            actor->extra->shutdown_ns = SHUTDOWN_NS;
         }
     }
     return actor->extra;
@@ -84,10 +88,10 @@ doom(struct coact__actor *actor)
         coact__ask_to_end(actor, COACT_SHUTDOWN, "");
         return;
     }
-    if (actor->shutdown_ns != COACT_FOREVER && !extra->is_doomed) {
+    if (extra->shutdown_ns != COACT_FOREVER && !extra->is_doomed) {
         extra->is_doomed = true;
         coact__timer_arm(&coact__here()->worker->timers, &extra->doom,
-                         coact_in_ns(actor->shutdown_ns));
+                         coact_in_ns(extra->shutdown_ns) + DOOM_LATER_NS);
     }
 }
 
@@ -95,7 +99,9 @@ doom(struct coact__actor *actor)
 static bool
 is_from_above(const struct coact__actor *actor, coact_ref from, int code)
 {
-    return coact_ref_equal(from, actor->supervisor) &&
+    const coact_ref supervisor =
+        actor->extra != NULL ? actor->extra->supervisor : (coact_ref){0};
+    return coact_ref_equal(from, supervisor) &&
            (!coact_ref_is_none(from) || code == COACT_SHUTDOWN);
 }
 
@@ -117,7 +123,7 @@ coact__exit_signal(struct coact__actor *actor, coact_ref from,
     if (reason->code != COACT_NORMAL || is_own) {
         coact__ask_to_end(actor, reason->code, reason->text);
     }
-    coact__exit_news_free(actor->runtime, news);
+    coact__exit_news_free(coact__runtime_of(actor), news);
 }
 
 void
@@ -293,7 +299,8 @@ drop_list(struct coact__actor *actor, struct coact__envelope *envelope,
     while (envelope != NULL) {
         struct coact__envelope *next =
             (struct coact__envelope *)(void *)envelope->item.node.next;
-        coact__envelope_drop(actor->runtime, envelope, -EOWNERDEAD, reason);
+        coact__envelope_drop(coact__runtime_of(actor), envelope, -EOWNERDEAD,
+                             reason);
         envelope = next;
     }
 }
@@ -304,9 +311,13 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
     bool is_failure = reason->code < 0 || reason->code >= COACT_USER_REASON ||
                       reason->code == COACT_STACK_OVERFLOW;
     if (is_failure) {
-        COACT__COUNT_ONE(actor->runtime, failed);
+        COACT__COUNT_ONE(coact__runtime_of(actor), failed);
     }
-    coact__log(actor->runtime, is_failure ? COACT_LOG_ERROR : COACT_LOG_DEBUG,
+    enum coact_log_level level = is_failure ? COACT_LOG_ERROR : COACT_LOG_DEBUG;
+    if (!coact__log_wants(&coact__runtime_of(actor)->log, level)) {
+        return;
+    }
+    coact__log(coact__runtime_of(actor), level,
                "%s (actor %u.%u, mailbox %s) ended: %s%s%s",
                coact__label_of(actor), actor->slot,
                atomic_load_explicit(&actor->generation, memory_order_relaxed),
@@ -323,13 +334,12 @@ close_slot(struct coact__actor *actor, const struct coact_reason *reason)
     atomic_store_explicit(&actor->word, 0, memory_order_release);
     atomic_store_explicit(&actor->generation, generation + 1,
                           memory_order_release);
-    struct coact__inbox_node *node =
-        coact__inbox_close_by_owner(&actor->task.inbox);
+    struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {
         struct coact__item *item = (struct coact__item *)node;
         node = node->next;
         const struct coact_reason gone = {.code = COACT_NOPROC};
-        coact__bounce(actor->runtime, item,
+        coact__bounce(coact__runtime_of(actor), item,
                       item->generation == generation ? reason : &gone);
     }
     struct coact__bound *bound =
@@ -362,7 +372,7 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     coact_ref self = coact__ref_of(actor);
     close_slot(actor, reason);
     if (extra != NULL) {
-        actor->last_self = self;
+        extra->last_self = self;
         coact__watches_tell(actor, reason);
         coact__links_tell(actor, reason);
         coact__free(extra);
@@ -371,23 +381,26 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     if (actor->label != NULL) {
         coact__label_replace(actor, NULL);
     }
-    COACT__COUNT_ONE(actor->runtime, ended);
+    COACT__COUNT_ONE(coact__runtime_of(actor), ended);
 }
 
-/* The reason we were asked with, if we were; else the one given. */
-static struct coact_reason
-final_reason(struct coact__actor *actor, int code, const char *text)
+/* The reason we were asked with, if we were; else the one given.  `own` is
+   where it is put, if it is nowhere yet. */
+static const struct coact_reason *
+final_reason(struct coact__actor *actor, int code, const char *text,
+             struct coact_reason *own)
 {
-    struct coact_reason reason;
-    if (actor->stage == COACT__STAGE_ALIVE) {
-        set_reason(&reason, code, text);
-    } else if (actor->extra != NULL) {
-        reason = actor->extra->end_reason;
-        reason.code = actor->end_code;
-    } else {
-        set_reason(&reason, actor->end_code, "");
+    bool was_asked = actor->stage != COACT__STAGE_ALIVE;
+    if (was_asked && actor->extra != NULL) {
+        actor->extra->end_reason.code = actor->end_code;
+        return &actor->extra->end_reason;
     }
-    return reason;
+    own->code = was_asked ? actor->end_code : code;
+    own->text[0] = '\0';
+    if (!was_asked && text[0] != '\0') {
+        set_reason(own, code, text);
+    }
+    return own;
 }
 
 static void
@@ -396,28 +409,37 @@ grant_cleanups(struct coact__actor *actor, int code)
     struct coact__extra *extra = actor->extra;
     if (extra != NULL && extra->defers != NULL) {
         int64_t grace =
-            code == COACT_SHUTDOWN ? actor->shutdown_ns : CLEANUP_NS;
+            code == COACT_SHUTDOWN ? extra->shutdown_ns : CLEANUP_NS;
         extra->end_deadline_ns = coact_in_ns(grace);
     }
 }
 
 void
-coact__finish(struct coact__actor *actor, int code, const char *text)
+coact__end_life(struct coact__actor *actor, int code, const char *text)
 {
     // Once: an actor without an extra has nowhere else to keep the text.
-    struct coact_reason reason = final_reason(actor, code, text);
+    struct coact_reason own;
+    const struct coact_reason *reason = final_reason(actor, code, text, &own);
     if (actor->stage < COACT__STAGE_ENDING) {
-        actor->end_code = reason.code;
+        actor->end_code = reason->code;
         if (actor->extra != NULL) {
-            actor->extra->end_reason = reason;
-            grant_cleanups(actor, reason.code);
+            if (reason == &own) {
+                actor->extra->end_reason = own;
+            }
+            grant_cleanups(actor, reason->code);
         }
         actor->stage = COACT__STAGE_ENDING;
     }
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
     }
-    leave_world(actor, &reason);
+    leave_world(actor, reason);
+}
+
+void
+coact__finish(struct coact__actor *actor, int code, const char *text)
+{
+    coact__end_life(actor, code, text);
     coact__task_end(&actor->task);
 }
 
@@ -425,6 +447,6 @@ void
 coact__finish_unborn(struct coact__actor *actor, int code, const char *text)
 {
     coact__drain(actor);
-    struct coact_reason reason = final_reason(actor, code, text);
-    leave_world(actor, &reason);
+    struct coact_reason own;
+    leave_world(actor, final_reason(actor, code, text, &own));
 }

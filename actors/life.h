@@ -57,6 +57,14 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    coact_ref supervisor;
+    int64_t shutdown_ns; /* what our supervisor's exit grants us */
+    coact_ref last_self; /* while its end is told */
+    struct coact__answer {
+        struct coact_type *type;
+        struct coact__envelope *reply;
+        int rc;
+    } answer;                        /* of the call that is under way */
     struct coact_reason last_reason; /* of the last ask or join */
     struct coact_reason end_reason;  /* why we are asked to end */
     int64_t end_deadline_ns;         /* until when clean-ups may wait */
@@ -75,61 +83,65 @@ enum coact__call_state {
     COACT__CALL_STATES = 4
 };
 
+/* The answer itself is in the extra: who has claimed the call may write there,
+   since the caller waits for him. */
 struct coact__call {
     _Atomic uint64_t word; /* number * COACT__CALL_STATES + state */
     _Atomic uint64_t peer; /* the call's number << 32 | the node that is to
                               answer; 0: ours */
-    struct coact_type *reply_type;
-    struct coact__envelope *reply;
-    struct coact_reason *reason; /* where a failure goes; in the extra */
-    int rc;
 };
 
 struct coact__actor {
-    struct coact__task task; /* first */
-    struct coact_runtime *runtime;
+    struct coact__task task; /* first; its scheduler is first in our runtime */
     uint32_t slot;
     _Atomic uint32_t generation;
     _Atomic uint64_t word; /* generation << 32 | COACT__ACTOR_ flags */
-    struct coact__call call;
     struct coact__bound *_Atomic bound; /* NULL: never had a limit */
+    struct coact__call call;
 
     // The actor's own.
-    const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
-    void (*body)(void);
-    void *arg;
-    void (*destroy_arg)(void *);
     struct coact__envelope *first, *last; /* taken from the inbox, in order */
     struct coact__envelope *held; /* received, by blocks that are open */
     struct coact__envelope *kept; /* beyond their blocks */
     struct coact__extra *extra;
-    coact_ref supervisor;
-    int64_t shutdown_ns; /* what our supervisor's exit grants us */
+    const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
+    void (*body)(void);
+    void *arg;
+    void (*destroy_arg)(void *);
     const char *_Atomic doing;
     _Atomic int64_t since_ns;
     char *label, *name;       /* changed under the runtime's lock; NULL: none */
-    coact_ref last_self;      /* while its end is told */
     _Atomic uint32_t pending; /* written by the actor alone */
     int end_code;             /* from ASKED on */
     uint8_t stage;            /* enum coact__stage */
     bool traps;
-    bool is_killed; /* clean-ups may not wait */
-    struct coact__actor *next_free;
+    bool is_killed;                 /* clean-ups may not wait */
+    struct coact__actor *next_free; /* of a slot that nobody has */
 };
 
 enum {
     COACT__ACTOR_KILL = 1,  /* asked for by coact_kill */
     COACT__ACTOR_ALIVE = 2, /* for who walks the slots */
+    COACT__ACTOR_SUPERVISED = 4,
+    COACT__ACTOR_FLAGS = 7
 };
 
-#define COACT__SLAB_SLOTS 1024
-#define COACT__SLABS 16384
+#define COACT__SLAB_SLOTS 8192
+#define COACT__SLABS 2048
 
 /* Counters of one worker, or of all other threads (the last ones). */
 struct coact__counts {
     _Atomic uint64_t sent, unhandled, refused, dead_letters, replies_late;
     _Atomic uint64_t spawned, ended, failed, misuses, unknown_fields;
+    _Atomic uint64_t born, gone; /* slots that were taken, and given back */
     char apart[64];
+};
+
+/* Free slots of one worker, so that a spawn takes no lock. */
+struct coact__slot_cache {
+    struct coact__actor *first;
+    uint32_t count;
+    char apart[64 - sizeof(void *) - sizeof(uint32_t)];
 };
 
 struct coact_runtime {
@@ -139,7 +151,8 @@ struct coact_runtime {
     uint32_t node, incarnation;
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
-    struct coact__counts *counts;
+    struct coact__counts *counts;       /* one for each worker slot, and one */
+    struct coact__slot_cache *slot_caches; /* one for each worker slot */
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 
     pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
@@ -150,10 +163,21 @@ struct coact_runtime {
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
-    _Atomic uint64_t alive;
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
+
+static inline struct coact_runtime *
+coact__runtime_of(const struct coact__actor *actor)
+{
+    return (struct coact_runtime *)actor->task.scheduler; // its first member
+}
+
+static inline struct coact_runtime *
+coact__runtime_of_worker(const struct coact__worker *worker)
+{
+    return (struct coact_runtime *)worker->scheduler;
+}
 
 /* Acquire pairs with the release in coact__node_open: a node as it was made. */
 static inline struct coact__node *
@@ -172,8 +196,6 @@ struct coact__actor *coact__actor_or_misuse(const char *call);
 
 /* The runtime of the caller, or NULL. */
 struct coact_runtime *coact__runtime_here(void);
-
-struct coact__counts *coact__counts_here(struct coact_runtime *runtime);
 
 /* Add one to a counter of coact__counts_here. */
 void coact__count(struct coact_runtime *runtime, size_t counter);
@@ -207,12 +229,13 @@ void coact__begin_stop(struct coact_runtime *runtime);
 
 /* ---- What the scheduler calls (actor.c) ---- */
 
-void coact__actor_run(struct coact__task *task);
+enum coact__after coact__actor_run(struct coact__task *task);
 void coact__actor_ended(struct coact__task *task);
 void coact__actor_no_stack(struct coact__task *task);
 
-/* One less is alive. */
-void coact__count_out(struct coact_runtime *runtime);
+/* How many are alive, never too few: who was born before is counted.  Exact when
+   nobody is born or ends. */
+uint64_t coact__count_alive(struct coact_runtime *runtime);
 
 /* coact_stop's word to one actor; those that are supervised are spared, their
    supervisors end them (runtime.c). */
@@ -221,22 +244,48 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
 /* ---- slots.c ---- */
 
 /* A free slot, its generation already that of the actor to come; it is counted
-   alive.  NULL: no memory, as many actors as allowed, or stopping (*rc tells). */
+   alive until it is given back.  NULL: no memory, as many actors as allowed, or
+   stopping (*rc tells). */
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
 
+/* Give the slots' memory back, with the runtime. */
+void coact__slots_free(struct coact_runtime *runtime);
+
 /* A slot by its number; NULL where there is none yet. */
-struct coact__actor *coact__slot_at(struct coact_runtime *runtime,
-                                    uint32_t slot);
+static inline struct coact__actor *
+coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
+{
+    uint32_t slab = slot / COACT__SLAB_SLOTS;
+    if (slab >= COACT__SLABS) {
+        return NULL;
+    }
+    struct coact__actor *slots =
+        atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
+    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
+}
 
 /* The slot that an address of this runtime names, also if the actor is gone;
    NULL for one that never was in this runtime. */
-struct coact__actor *coact__slot_of(struct coact_runtime *runtime,
-                                    coact_ref ref);
+static inline struct coact__actor *
+coact__slot_of(struct coact_runtime *runtime, coact_ref ref)
+{
+    return ref.node == runtime->node && ref.incarnation == runtime->incarnation
+               ? coact__slot_at(runtime, ref.slot)
+               : NULL;
+}
+
 /* Is it for us to say what becomes of what is sent there? */
 bool coact__is_local(const struct coact_runtime *runtime, coact_ref ref);
 coact_ref coact__ref_of(const struct coact__actor *actor);
-bool coact__is_current(struct coact__actor *actor, coact_ref ref);
+static inline bool
+coact__is_current(struct coact__actor *actor, coact_ref ref)
+{
+    // Generation 0 is that of a slot which nobody has had.
+    return actor != NULL && ref.generation != 0 &&
+           atomic_load_explicit(&actor->generation, memory_order_acquire) ==
+               ref.generation;
+}
 
 /* ---- Delivering ---- */
 
@@ -274,12 +323,31 @@ int coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
 void coact__wait(struct coact__actor *actor, const char *doing,
                  enum coact__inbox_flag how, int64_t deadline_ns);
 
+/* What an actor is about to wait in, for the list of actors. */
+void coact__note_wait(struct coact__actor *actor, const char *doing);
+
+/* Let others run, in a call that does not wait: no signal is acted upon.  Does
+   nothing where the actor must not be switched away from. */
+void coact__give_way(struct coact__actor *actor);
+
 /* Has something happened that ends a wait?  0, or -ECANCELED. */
 int coact__interrupted(struct coact__actor *actor);
 
 /* Take everything from the inbox: messages to the end of the actor's own list,
    signals acted upon. */
-void coact__drain(struct coact__actor *actor);
+void coact__drain_all(struct coact__actor *actor);
+
+static inline void
+coact__drain(struct coact__actor *actor)
+{
+    // Acquire pairs with a kill's release: its caller's writes before it.
+    if (actor->task.given != NULL ||
+        !coact__inbox_is_empty(&actor->task.inbox) ||
+        (atomic_load_explicit(&actor->word, memory_order_acquire) &
+         COACT__ACTOR_KILL) != 0) {
+        coact__drain_all(actor);
+    }
+}
 
 /* Something not meant for this actor, but for one that had its slot before, or
    that came when it was gone: answer as a dead actor does. */
@@ -308,6 +376,9 @@ void coact__exit_signal(struct coact__actor *actor, coact_ref from,
    watches, and leave the stack for ever. */
 _Noreturn void coact__finish(struct coact__actor *actor, int code,
                              const char *text);
+
+/* The same, but for leaving the stack: what comes next is to return. */
+void coact__end_life(struct coact__actor *actor, int code, const char *text);
 
 /* Set the kill flag of an actor, if it is still that one, and wake it. */
 void coact__kill_local(struct coact__actor *actor, uint32_t generation);

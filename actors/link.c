@@ -134,7 +134,7 @@ void
 coact__bond_start(struct coact__actor *actor, struct coact__bond *bond,
                   coact_ref peer)
 {
-    struct coact_runtime *runtime = actor->runtime;
+    struct coact_runtime *runtime = coact__runtime_of(actor);
     bond->id =
         atomic_fetch_add_explicit(&runtime->next_id, 1, memory_order_relaxed);
     bond->side[0].owner = coact__ref_of(actor);
@@ -193,7 +193,7 @@ coact_unlink(coact_ref peer)
     while ((side = find_link(actor, peer)) != NULL) {
         untie(actor, side);
         coact__bond_farewell(
-            actor->runtime, side, COACT__KIND_UNLINK,
+            coact__runtime_of(actor), side, COACT__KIND_UNLINK,
             &(const struct coact_reason){.code = COACT_NORMAL});
     }
     return 0;
@@ -221,7 +221,8 @@ meet(struct coact__actor *actor, struct coact__bond *bond)
         return;
     }
     // No memory to be linked with: the link ends as if we had.
-    coact__bond_farewell(actor->runtime, &bond->side[1], COACT__KIND_EXIT,
+    coact__bond_farewell(coact__runtime_of(actor), &bond->side[1],
+                         COACT__KIND_EXIT,
                          &(const struct coact_reason){.code = -ENOMEM});
 }
 
@@ -251,7 +252,7 @@ exit_arrived(struct coact__actor *actor, struct coact__envelope *news)
     struct coact__bond_side *ours =
         coact__bond_other(coact__bond_side_of(news));
     if (!ours->is_linked) {
-        coact__exit_news_free(actor->runtime, news);
+        coact__exit_news_free(coact__runtime_of(actor), news);
         return;
     }
     untie(actor, ours);
@@ -316,7 +317,8 @@ coact__links_tell(struct coact__actor *actor, const struct coact_reason *reason)
     struct coact__bond_side *side;
     while ((side = actor->extra->links) != NULL) {
         untie(actor, side);
-        coact__bond_farewell(actor->runtime, side, COACT__KIND_EXIT, reason);
+        coact__bond_farewell(coact__runtime_of(actor), side, COACT__KIND_EXIT,
+                             reason);
     }
 }
 

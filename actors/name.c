@@ -39,7 +39,7 @@ find(struct coact_runtime *runtime, char *name)
 static int
 add(struct coact__actor *actor, char *name)
 {
-    struct coact_runtime *runtime = actor->runtime;
+    struct coact_runtime *runtime = coact__runtime_of(actor);
     if (actor->name != NULL || find(runtime, name) != NULL) {
         return -EEXIST;
     }
@@ -55,7 +55,7 @@ int
 coact__name_add(struct coact__actor *actor, const char *name)
 {
     if (name[0] == '\0' || strlen(name) > NAME_BYTES) {
-        return coact__misuse(actor->runtime, -EINVAL, "a name",
+        return coact__misuse(coact__runtime_of(actor), -EINVAL, "a name",
                              "it is empty, or longer than %d bytes",
                              NAME_BYTES);
     }
@@ -63,9 +63,9 @@ coact__name_add(struct coact__actor *actor, const char *name)
     if (copy == NULL) {
         return -ENOMEM;
     }
-    pthread_mutex_lock(&actor->runtime->lock);
+    pthread_mutex_lock(&coact__runtime_of(actor)->lock);
     int rc = add(actor, copy);
-    pthread_mutex_unlock(&actor->runtime->lock);
+    pthread_mutex_unlock(&coact__runtime_of(actor)->lock);
     if (rc < 0) {
         coact__free(copy);
     }
@@ -78,11 +78,11 @@ coact__name_remove(struct coact__actor *actor)
     if (actor->name == NULL) {
         return;
     }
-    pthread_mutex_lock(&actor->runtime->lock);
-    tdelete(actor, &actor->runtime->names, compare);
+    pthread_mutex_lock(&coact__runtime_of(actor)->lock);
+    tdelete(actor, &coact__runtime_of(actor)->names, compare);
     char *name = actor->name;
     actor->name = NULL;
-    pthread_mutex_unlock(&actor->runtime->lock);
+    pthread_mutex_unlock(&coact__runtime_of(actor)->lock);
     coact__free(name);
 }
 
@@ -94,8 +94,8 @@ coact_register(const char *name)
         return -EPERM;
     }
     if (name == NULL || name[0] == '\0') {
-        return coact__misuse(actor->runtime, -EINVAL, "coact_register",
-                             "name is empty");
+        return coact__misuse(coact__runtime_of(actor), -EINVAL,
+                             "coact_register", "name is empty");
     }
     return coact__name_add(actor, name);
 }

@@ -35,7 +35,8 @@ progress(void *owner)
     struct coact__scheduler *scheduler = &node->runtime->scheduler;
     uint64_t sum = 0;
     bool has_queued = coact__globalq_length(&scheduler->global) > 0;
-    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
         struct coact__worker *worker = &scheduler->workers[i];
         sum += atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
         has_queued = has_queued || coact__worker_has_queued(worker);

@@ -284,7 +284,7 @@ static int
 await_inside(struct coact__actor *actor, uint32_t number, int64_t deadline_ns,
              uint32_t *incarnation)
 {
-    struct coact__node *node = coact__node_of(actor->runtime);
+    struct coact__node *node = coact__node_of(coact__runtime_of(actor));
     struct coact__node_waiter waiter = {.task = &actor->task};
     int rc = coact__wait_begin(actor);
     if (rc < 0) {

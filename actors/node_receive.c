@@ -223,7 +223,7 @@ reply_arrived(struct arrival *arrival)
     struct coact_reason reason = {0};
     struct coact__envelope *reply = NULL;
     if (arrival->record.kind == COACT__RECORD_REPLY) {
-        reply = decode_reply(arrival, caller->call.reply_type, &rc);
+        reply = decode_reply(arrival, caller->extra->answer.type, &rc);
         reason.code = rc;
     } else {
         rc = arrival->record.code < 0 ? arrival->record.code : -EPROTO;

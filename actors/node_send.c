@@ -249,7 +249,7 @@ int
 coact__node_dispatch_wait(struct coact__actor *actor, coact_ref to,
                           struct coact__envelope *envelope, int64_t deadline_ns)
 {
-    struct coact_runtime *runtime = actor->runtime;
+    struct coact_runtime *runtime = coact__runtime_of(actor);
     struct coact__node_waiter waiter = {.task = &actor->task};
     int rc = put_envelope(runtime, to, envelope);
     while (rc == -EAGAIN) {

@@ -108,7 +108,6 @@ sort(struct coact__actor *actor, struct coact__item *item)
 static void
 see_kill(struct coact__actor *actor)
 {
-    // Acquire pairs with the kill's release: its caller's writes before it.
     uint64_t word = atomic_load_explicit(&actor->word, memory_order_acquire);
     if ((word & COACT__ACTOR_KILL) != 0 && !actor->is_killed) {
         coact__ask_to_end(actor, COACT_KILLED, "");
@@ -117,20 +116,19 @@ see_kill(struct coact__actor *actor)
 }
 
 void
-coact__drain(struct coact__actor *actor)
+coact__drain_all(struct coact__actor *actor)
 {
     see_kill(actor);
     uint32_t generation =
         atomic_load_explicit(&actor->generation, memory_order_relaxed);
-    struct coact__inbox_node *node =
-        coact__inbox_take_by_owner(&actor->task.inbox);
+    struct coact__inbox_node *node = coact__task_take(&actor->task);
     while (node != NULL) {
         struct coact__item *item = (struct coact__item *)node;
         node = node->next;
-        if (item->generation == generation) {
+        if (COACT__LIKELY(item->generation == generation)) {
             sort(actor, item);
         } else {
-            coact__bounce(actor->runtime, item,
+            coact__bounce(coact__runtime_of(actor), item,
                           &(const struct coact_reason){.code = COACT_NOPROC});
         }
     }
@@ -212,6 +210,18 @@ coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
 }
 
 void
+coact__note_wait(struct coact__actor *actor, const char *doing)
+{
+    // Relaxed: for the list of actors, which is a picture in passing.
+    atomic_store_explicit(
+        &actor->since_ns,
+        atomic_load_explicit(&coact__here()->worker->looked_ns,
+                             memory_order_relaxed),
+        memory_order_relaxed);
+    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+}
+
+void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
@@ -219,13 +229,20 @@ coact__wait(struct coact__actor *actor, const char *doing,
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
     }
-    // Relaxed: for the list of actors, which is a picture in passing.
-    atomic_store_explicit(&actor->since_ns, coact__here()->worker->looked_ns,
-                          memory_order_relaxed);
-    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+    coact__note_wait(actor, doing);
     coact__task_wait(&actor->task, how, deadline_ns);
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
     coact__drain(actor);
+}
+
+void
+coact__give_way(struct coact__actor *actor)
+{
+    if (actor->stage == COACT__STAGE_ALIVE) {
+        coact__note_wait(actor, "spawn");
+        coact__task_yield(&actor->task);
+        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    }
 }
 
 /* ---- Received messages ---- */
@@ -283,7 +300,7 @@ withdraw(struct coact__actor *actor, struct coact__envelope *envelope)
 static void
 drop(struct coact__actor *actor, struct coact__envelope *envelope)
 {
-    coact__envelope_drop(actor->runtime, envelope, -EPIPE, NULL);
+    coact__envelope_drop(coact__runtime_of(actor), envelope, -EPIPE, NULL);
 }
 
 void *
@@ -309,7 +326,7 @@ coact_release(void *message)
     if (withdraw(actor, envelope)) {
         drop(actor, envelope);
     } else {
-        coact__misuse(actor->runtime, -EINVAL, "coact_release",
+        coact__misuse(coact__runtime_of(actor), -EINVAL, "coact_release",
                       "%p is not a message that this actor holds", message);
     }
 }
@@ -323,12 +340,12 @@ coact__forward(void *message, coact_ref to, uint32_t number)
     }
     struct coact__envelope *envelope = coact__envelope_of(message);
     if (!withdraw(actor, envelope)) {
-        return coact__misuse(actor->runtime, -EINVAL, "coact_forward",
+        return coact__misuse(coact__runtime_of(actor), -EINVAL, "coact_forward",
                              "%p is not a message that this actor holds",
                              message);
     }
     envelope->item.number = (uint16_t)number;
-    return coact__dispatch(actor->runtime, to, envelope);
+    return coact__dispatch(coact__runtime_of(actor), to, envelope);
 }
 
 size_t
@@ -376,7 +393,8 @@ static bool
 is_stale(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     return envelope->item.kind == COACT__KIND_REQUEST &&
-           coact__call_is_over(actor->runtime, coact__request_of(envelope));
+           coact__call_is_over(coact__runtime_of(actor),
+                               coact__request_of(envelope));
 }
 
 static void
@@ -478,45 +496,40 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
                : (struct coact_receipt){.number = number, .open = true};
 }
 
-void *
-coact__take(struct coact_receipt *receipt, uint32_t number)
-{
-    if (receipt->message == NULL || receipt->taken ||
-        receipt->number != number) {
-        return NULL;
-    }
-    receipt->taken = true;
-    return receipt->message;
-}
-
 static void
 say_unhandled(struct coact__actor *actor, struct coact__envelope *envelope)
 {
-    COACT__COUNT_ONE(actor->runtime, unhandled);
+    COACT__COUNT_ONE(coact__runtime_of(actor), unhandled);
     uint32_t held_back;
     if (envelope->item.kind <= COACT__KIND_REQUEST &&
-        coact__log_admits(&actor->runtime->unhandled_limit,
+        coact__log_admits(&coact__runtime_of(actor)->unhandled_limit,
                           coact__oracle_now_ns(), &held_back)) {
-        coact__log(actor->runtime, COACT_LOG_WARNING,
+        coact__log(coact__runtime_of(actor), COACT_LOG_WARNING,
                    "%s received %s and has no case for it (%u more not shown)",
                    coact__label_of(actor), envelope->type->name, held_back);
     }
 }
 
 void
-coact__receipt_end(struct coact_receipt *receipt)
+coact__receipt_close(struct coact_receipt *receipt)
 {
-    if (receipt->message == NULL) {
-        return;
-    }
-    struct coact__actor *actor = coact__actor_here();
+    struct coact__worker *worker = coact__here()->worker;
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
     struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (!is_on(actor->held, envelope)) {
+    if (COACT__UNLIKELY(actor->held != envelope) &&
+        !is_on(actor->held, envelope)) {
         return; // kept, released or forwarded
     }
-    if (!receipt->taken) {
+    if (COACT__UNLIKELY(!receipt->taken)) {
         say_unhandled(actor, envelope);
     }
     let_go(&actor->held, envelope);
-    drop(actor, envelope);
+    if (COACT__LIKELY(envelope->item.kind == COACT__KIND_MESSAGE)) {
+        coact__type_destroy(envelope->type, coact__payload_of(envelope));
+        coact__blocks_free(&worker->blocks, envelope,
+                           envelope->item.size_class);
+    } else {
+        drop(actor, envelope);
+    }
 }

@@ -17,21 +17,6 @@
 
 /* ---- Starting ---- */
 
-static void
-free_slots(struct coact_runtime *runtime)
-{
-    for (uint32_t i = 0; i < COACT__SLABS; i++) {
-        struct coact__actor *slots =
-            atomic_load_explicit(&runtime->slabs[i], memory_order_acquire);
-        for (uint32_t j = 0; slots != NULL && j < COACT__SLAB_SLOTS; j++) {
-            coact__free(
-                atomic_load_explicit(&slots[j].bound, memory_order_relaxed));
-        }
-        coact__free(slots);
-    }
-    coact__free(runtime->slabs);
-}
-
 static int
 set_options(struct coact_runtime *runtime,
             const struct coact_runtime_options *options)
@@ -75,20 +60,34 @@ look(void *owner)
     }
 }
 
+static void
+free_rows(struct coact_runtime *runtime)
+{
+    coact__free(runtime->counts);
+    coact__free(runtime->slot_caches);
+}
+
+/* What each worker has for itself; the last row of counts is for all others. */
+static int
+new_rows(struct coact_runtime *runtime, uint32_t workers)
+{
+    runtime->counts =
+        coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
+    runtime->slot_caches =
+        coact__alloc_zeroed(workers * sizeof(struct coact__slot_cache));
+    if (runtime->counts == NULL || runtime->slot_caches == NULL) {
+        free_rows(runtime);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 static int
 start_scheduler(struct coact_runtime *runtime)
 {
     const struct coact_runtime_options *ours = &runtime->options;
-    uint32_t workers = ours->host_driven    ? 1
-                       : ours->workers != 0 ? ours->workers
-                                            : coact__cores();
-    runtime->counts =
-        coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
-    if (runtime->counts == NULL) {
-        return -ENOMEM;
-    }
     const struct coact__scheduler_options options = {
-        .workers = workers,
+        .workers = ours->workers,
         .host_driven = ours->host_driven,
         .stacks = {.stack_bytes = ours->stack_bytes,
                    .allow_unguarded = ours->unguarded_stacks},
@@ -97,9 +96,10 @@ start_scheduler(struct coact_runtime *runtime)
         .ended = coact__actor_ended,
         .look = look,
         .no_stack = coact__actor_no_stack};
-    int rc = coact__scheduler_start(&runtime->scheduler, &options);
-    if (rc < 0) {
-        coact__free(runtime->counts);
+    int rc = new_rows(runtime, coact__scheduler_slots(&options));
+    if (rc == 0 &&
+        (rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
+        free_rows(runtime);
     }
     return rc;
 }
@@ -156,7 +156,7 @@ coact_start(const struct coact_runtime_options *options,
 
 stop_scheduler:
     coact__scheduler_stop(&runtime->scheduler);
-    coact__free(runtime->counts);
+    free_rows(runtime);
 destroy_gone:
     pthread_cond_destroy(&runtime->gone);
 destroy_pump_lock:
@@ -164,7 +164,7 @@ destroy_pump_lock:
 destroy_lock:
     pthread_mutex_destroy(&runtime->lock);
 free_slabs:
-    free_slots(runtime);
+    coact__slots_free(runtime);
 free_runtime:
     coact__free(runtime);
     return rc;
@@ -202,11 +202,12 @@ is_alive(struct coact__actor *actor, uint32_t *generation)
 static bool
 is_top(struct coact__actor *actor, uint32_t generation)
 {
-    pthread_mutex_lock(&actor->runtime->lock);
+    pthread_mutex_lock(&coact__runtime_of(actor)->lock);
     uint32_t now;
     bool top = is_alive(actor, &now) && now == generation &&
-               coact_ref_is_none(actor->supervisor);
-    pthread_mutex_unlock(&actor->runtime->lock);
+               (atomic_load_explicit(&actor->word, memory_order_relaxed) &
+                COACT__ACTOR_SUPERVISED) == 0;
+    pthread_mutex_unlock(&coact__runtime_of(actor)->lock);
     return top;
 }
 
@@ -233,7 +234,7 @@ each_alive(struct coact_runtime *runtime,
 void
 coact__shut_down(struct coact__actor *actor, uint32_t generation)
 {
-    struct coact_runtime *runtime = actor->runtime;
+    struct coact_runtime *runtime = coact__runtime_of(actor);
     if (is_top(actor, generation)) {
         const struct coact_reason reason = {.code = COACT_SHUTDOWN};
         coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
@@ -289,11 +290,12 @@ blame(void *context, struct coact__actor *actor, uint32_t generation)
 static bool
 is_empty(struct coact_runtime *runtime)
 {
-    // A read-modify-write: if it misses the last one's end, that one sees that
-    // we are stopping, and wakes us.
-    return atomic_fetch_add_explicit(&runtime->alive, 0,
-                                     memory_order_acq_rel) == 0;
+    return coact__count_alive(runtime) == 0;
 }
+
+/* Who ends may not have seen yet that we are stopping, and then wakes nobody: so
+   we look again now and then. */
+#define LOOK_AGAIN_NS COACT_MS(2)
 
 static void
 await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
@@ -304,13 +306,13 @@ await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
         }
         return;
     }
-    struct timespec at = {deadline_ns / 1000000000, deadline_ns % 1000000000};
     pthread_mutex_lock(&runtime->lock);
-    int rc = 0;
-    while (!is_empty(runtime) && rc != ETIMEDOUT) {
-        rc = deadline_ns == COACT_FOREVER
-                 ? pthread_cond_wait(&runtime->gone, &runtime->lock)
-                 : pthread_cond_timedwait(&runtime->gone, &runtime->lock, &at);
+    int64_t now;
+    while (!is_empty(runtime) && (now = coact__oracle_now_ns()) < deadline_ns) {
+        int64_t until = deadline_ns - now < LOOK_AGAIN_NS ? deadline_ns
+                                                          : now + LOOK_AGAIN_NS;
+        struct timespec at = {until / 1000000000, until % 1000000000};
+        pthread_cond_timedwait(&runtime->gone, &runtime->lock, &at);
     }
     pthread_mutex_unlock(&runtime->lock);
 }
@@ -359,8 +361,8 @@ coact_free(struct coact_runtime *runtime)
     pthread_cond_destroy(&runtime->gone);
     pthread_mutex_destroy(&runtime->pump_lock);
     pthread_mutex_destroy(&runtime->lock);
-    free_slots(runtime);
-    coact__free(runtime->counts);
+    coact__slots_free(runtime);
+    free_rows(runtime);
     coact__free(runtime);
     return 0;
 }

@@ -3,23 +3,39 @@
  *
  * Slots come in slabs that are made when needed and freed with the runtime.
  * The table of slabs has its full length from the start (address space, not
- * memory), so that it never moves and a look-up takes no lock.
+ * memory), so that it never moves and a look-up takes no lock.  A slab is a huge
+ * page: a million slots would be a quarter of a million page faults otherwise.
  *
  * A slot's generation goes up by one when its actor ends: from then on the old
  * address names nobody.  A slot that has used up its generations is not used
  * again.
  *
+ * Each worker keeps some free slots to hand; it exchanges bundles of them with
+ * the runtime's list, under the lock.
+ *
  * Memory orders: a slab is published with release and read with acquire: the
  * slots as they were made.  The generation is stored with release and loaded
- * with acquire: who finds it changed also finds the end that changed it.
+ * with acquire: who finds it changed also finds the end that changed it.  `gone`
+ * is stored with release and read with acquire, before `born`: who counts an end
+ * also counts the birth that came before it, so that nobody is counted out who
+ * was not counted in.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "runtime/here.h"
 #include "runtime/memory.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define SLAB_BYTES (COACT__SLAB_SLOTS * sizeof(struct coact__actor))
+#define CACHE_BUNDLE 64u
+#define MANY_ACTORS (UINT32_C(1) << 20)
+
+_Static_assert(sizeof(struct coact__actor) <= 256,
+               "there may be a million, and an idle one is little else");
 
 bool
 coact__is_local(const struct coact_runtime *runtime, coact_ref ref)
@@ -31,38 +47,48 @@ coact__is_local(const struct coact_runtime *runtime, coact_ref ref)
 coact_ref
 coact__ref_of(const struct coact__actor *actor)
 {
+    const struct coact_runtime *runtime = coact__runtime_of(actor);
     return (coact_ref){
-        actor->runtime->node, actor->runtime->incarnation, actor->slot,
+        runtime->node, runtime->incarnation, actor->slot,
         atomic_load_explicit(&actor->generation, memory_order_acquire)};
 }
 
-struct coact__actor *
-coact__slot_of(struct coact_runtime *runtime, coact_ref ref)
+static struct coact__actor *
+new_slab(uint32_t slab)
 {
-    return ref.node == runtime->node && ref.incarnation == runtime->incarnation
-               ? coact__slot_at(runtime, ref.slot)
-               : NULL;
-}
-
-struct coact__actor *
-coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
-{
-    uint32_t slab = slot / COACT__SLAB_SLOTS;
-    if (slab >= COACT__SLABS) {
+    if (coact__fails()) {
         return NULL;
     }
-    struct coact__actor *slots =
-        atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
-    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
+    void *at = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    // The first one as small pages: most runtimes need few of them.
+    if (slab > 0) {
+        (void)madvise(at, SLAB_BYTES, MADV_HUGEPAGE);
+    }
+    return at;
 }
 
-bool
-coact__is_current(struct coact__actor *actor, coact_ref ref)
+void
+coact__slots_free(struct coact_runtime *runtime)
 {
-    // Generation 0 is that of a slot which nobody has had.
-    return actor != NULL && ref.generation != 0 &&
-           atomic_load_explicit(&actor->generation, memory_order_acquire) ==
-               ref.generation;
+    for (uint32_t i = 0; i < COACT__SLABS; i++) {
+        struct coact__actor *slots =
+            atomic_load_explicit(&runtime->slabs[i], memory_order_acquire);
+        uint32_t first = i * COACT__SLAB_SLOTS;
+        for (uint32_t j = 0; slots != NULL && j < COACT__SLAB_SLOTS &&
+                             first + j < runtime->slots;
+             j++) {
+            coact__free(
+                atomic_load_explicit(&slots[j].bound, memory_order_relaxed));
+        }
+        if (slots != NULL) {
+            munmap(slots, SLAB_BYTES);
+        }
+    }
+    coact__free(runtime->slabs);
 }
 
 /* Under the lock. */
@@ -78,7 +104,7 @@ new_slot(struct coact_runtime *runtime, int *rc)
     struct coact__actor *slots =
         atomic_load_explicit(&runtime->slabs[slab], memory_order_relaxed);
     if (slots == NULL) {
-        slots = coact__alloc_zeroed(COACT__SLAB_SLOTS * sizeof(*slots));
+        slots = new_slab(slab);
         if (slots == NULL) {
             *rc = -ENOMEM;
             return NULL;
@@ -87,44 +113,179 @@ new_slot(struct coact_runtime *runtime, int *rc)
                               memory_order_release);
     }
     struct coact__actor *actor = &slots[slot % COACT__SLAB_SLOTS];
-    actor->runtime = runtime;
+    actor->task.scheduler = &runtime->scheduler;
     actor->slot = slot;
     atomic_store_explicit(&actor->generation, 1, memory_order_relaxed);
     runtime->slots++;
     return actor;
 }
 
-struct coact__actor *
-coact__slot_take(struct coact_runtime *runtime, int *rc)
+/* Under the lock: a slot of the list, or a new one. */
+static struct coact__actor *
+take_listed(struct coact_runtime *runtime, int *rc)
+{
+    struct coact__actor *actor = runtime->free_slots;
+    if (actor == NULL) {
+        return new_slot(runtime, rc);
+    }
+    runtime->free_slots = actor->next_free;
+    return actor;
+}
+
+/* Where few are allowed, none may lie idle with another worker. */
+static uint32_t
+bundle_of(const struct coact_runtime *runtime)
+{
+    return runtime->options.max_actors < MANY_ACTORS ? 1 : CACHE_BUNDLE;
+}
+
+/* A worker's cache is empty. */
+static void
+fill(struct coact_runtime *runtime, struct coact__slot_cache *cache, int *rc)
+{
+    pthread_mutex_lock(&runtime->lock);
+    while (cache->count < bundle_of(runtime)) {
+        struct coact__actor *actor = take_listed(runtime, rc);
+        if (actor == NULL) {
+            break;
+        }
+        actor->next_free = cache->first;
+        cache->first = actor;
+        cache->count++;
+    }
+    pthread_mutex_unlock(&runtime->lock);
+}
+
+/* A worker's cache has too many. */
+static void
+spill(struct coact_runtime *runtime, struct coact__slot_cache *cache)
+{
+    pthread_mutex_lock(&runtime->lock);
+    uint32_t keeps = bundle_of(runtime) - 1;
+    while (cache->count > keeps) {
+        struct coact__actor *actor = cache->first;
+        cache->first = actor->next_free;
+        cache->count--;
+        actor->next_free = runtime->free_slots;
+        runtime->free_slots = actor;
+    }
+    pthread_mutex_unlock(&runtime->lock);
+}
+
+/* The rows of the worker that this thread is. */
+static struct coact__worker *
+worker_here(const struct coact_runtime *runtime)
+{
+    struct coact__worker *worker = coact__here()->worker;
+    return worker != NULL && worker->scheduler == &runtime->scheduler ? worker
+                                                                      : NULL;
+}
+
+/* By a thread that is no worker: coact_stop may have counted already. */
+static struct coact__actor *
+take_outside(struct coact_runtime *runtime, int *rc)
 {
     pthread_mutex_lock(&runtime->lock);
     struct coact__actor *actor = NULL;
     if (atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
-        *rc = -ESHUTDOWN; // coact_stop may have counted already
-    } else if (runtime->free_slots != NULL) {
-        actor = runtime->free_slots;
-        runtime->free_slots = actor->next_free;
+        *rc = -ESHUTDOWN;
     } else {
-        actor = new_slot(runtime, rc);
+        actor = take_listed(runtime, rc);
     }
     if (actor != NULL) {
-        // Relaxed: coact_stop takes the lock before it looks.
-        atomic_fetch_add_explicit(&runtime->alive, 1, memory_order_relaxed);
+        COACT__COUNT_ONE(runtime, born);
     }
     pthread_mutex_unlock(&runtime->lock);
     return actor;
 }
 
-void
-coact__slot_give(struct coact__actor *actor)
+struct coact__actor *
+coact__slot_take(struct coact_runtime *runtime, int *rc)
 {
-    if (atomic_load_explicit(&actor->generation, memory_order_relaxed) ==
-        UINT32_MAX) {
+    struct coact__worker *worker = worker_here(runtime);
+    if (worker == NULL || coact__worker_current(worker) == NULL) {
+        return take_outside(runtime, rc);
+    }
+    // Its actor is counted, so nobody believes that all have ended.
+    struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
+    if (cache->count == 0) {
+        fill(runtime, cache, rc);
+    }
+    struct coact__actor *actor = cache->first;
+    if (actor == NULL) {
+        return NULL;
+    }
+    *rc = 0;
+    cache->first = actor->next_free;
+    cache->count--;
+    coact__worker_count(&runtime->counts[worker->index].born, 1);
+    return actor;
+}
+
+static void
+put_back(struct coact_runtime *runtime, struct coact__worker *worker,
+         struct coact__actor *actor)
+{
+    if (worker != NULL) {
+        struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
+        actor->next_free = cache->first;
+        cache->first = actor;
+        if (++cache->count >= 2 * bundle_of(runtime) - 1) {
+            spill(runtime, cache);
+        }
         return;
     }
-    struct coact_runtime *runtime = actor->runtime;
     pthread_mutex_lock(&runtime->lock);
     actor->next_free = runtime->free_slots;
     runtime->free_slots = actor;
     pthread_mutex_unlock(&runtime->lock);
+}
+
+static void
+count_gone(struct coact_runtime *runtime, struct coact__worker *worker)
+{
+    if (worker != NULL) {
+        _Atomic uint64_t *gone = &runtime->counts[worker->index].gone;
+        atomic_store_explicit(
+            gone, atomic_load_explicit(gone, memory_order_relaxed) + 1,
+            memory_order_release);
+    } else {
+        atomic_fetch_add_explicit(
+            &runtime->counts[runtime->scheduler.worker_slots].gone, 1,
+            memory_order_release);
+    }
+    if (COACT__UNLIKELY(
+            atomic_load_explicit(&runtime->stopping, memory_order_acquire))) {
+        pthread_mutex_lock(&runtime->lock);
+        pthread_cond_broadcast(&runtime->gone);
+        pthread_mutex_unlock(&runtime->lock);
+    }
+}
+
+void
+coact__slot_give(struct coact__actor *actor)
+{
+    struct coact_runtime *runtime = coact__runtime_of(actor);
+    struct coact__worker *worker = worker_here(runtime);
+    if (atomic_load_explicit(&actor->generation, memory_order_relaxed) !=
+        UINT32_MAX) {
+        put_back(runtime, worker, actor);
+    }
+    count_gone(runtime, worker);
+}
+
+uint64_t
+coact__count_alive(struct coact_runtime *runtime)
+{
+    uint64_t gone = 0;
+    uint64_t born = 0;
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
+        gone += atomic_load_explicit(&runtime->counts[i].gone,
+                                     memory_order_acquire);
+    }
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
+        born += atomic_load_explicit(&runtime->counts[i].born,
+                                     memory_order_relaxed);
+    }
+    return born - gone;
 }

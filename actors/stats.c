@@ -13,7 +13,7 @@ static uint64_t
 sum(struct coact_runtime *runtime, size_t counter)
 {
     uint64_t total = 0;
-    for (uint32_t i = 0; i <= runtime->scheduler.worker_count; i++) {
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
         const char *row = (const char *)&runtime->counts[i];
         total += atomic_load_explicit(
             (const _Atomic uint64_t *)(const void *)(row + counter),
@@ -27,8 +27,11 @@ sum(struct coact_runtime *runtime, size_t counter)
 static void
 add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
-    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
         struct coact__worker *worker = &scheduler->workers[i];
+        out->messages_sent +=
+            atomic_load_explicit(&worker->sends, memory_order_relaxed);
         out->dispatches +=
             atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
         out->steals +=
@@ -65,8 +68,7 @@ void
 coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
     memset(out, 0, sizeof(*out));
-    out->actors_alive =
-        atomic_load_explicit(&runtime->alive, memory_order_relaxed);
+    out->actors_alive = coact__count_alive(runtime);
     out->actors_spawned = SUM(runtime, spawned);
     out->actors_ended = SUM(runtime, ended);
     out->actors_failed = SUM(runtime, failed);

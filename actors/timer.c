@@ -72,9 +72,7 @@ coact_yield(void)
     int rc = coact__wait_begin(actor);
     if (rc == 0) {
         // It counts as a wait for who looks whether the actor hangs.
-        atomic_store_explicit(&actor->since_ns,
-                              coact__here()->worker->looked_ns,
-                              memory_order_relaxed);
+        coact__note_wait(actor, NULL);
         coact__task_yield(&actor->task);
         coact__drain(actor);
         rc = coact__interrupted(actor);
@@ -104,7 +102,7 @@ fire(struct coact__timer *timer)
         return;
     }
     // The actor cancels its timers before it ends: the slot is still its own.
-    coact__deliver(ticker->actor->runtime, ticker->owner,
+    coact__deliver(coact__runtime_of(ticker->actor), ticker->owner,
                    &ticker->news.envelope.item, COACT__AS_MESSAGE);
 }
 
@@ -125,7 +123,7 @@ new_ticker(struct coact__actor *actor, int64_t deadline_ns, int64_t period_ns,
         ticker->news.envelope.from = ticker->owner;
         ticker->news.tick.data = data;
         ticker->news.tick.timer.id = atomic_fetch_add_explicit(
-            &actor->runtime->next_id, 1, memory_order_relaxed);
+            &coact__runtime_of(actor)->next_id, 1, memory_order_relaxed);
         ticker->next = actor->extra->tickers;
         actor->extra->tickers = ticker;
     }
@@ -141,8 +139,8 @@ coact_timer_start(coact_timer_id *out, int64_t deadline_ns, int64_t period_ns,
         return -EPERM;
     }
     if (period_ns < 0) {
-        return coact__misuse(actor->runtime, -EINVAL, "coact_timer_start",
-                             "period_ns is negative");
+        return coact__misuse(coact__runtime_of(actor), -EINVAL,
+                             "coact_timer_start", "period_ns is negative");
     }
     struct coact__ticker *ticker =
         coact__extra_of(actor) != NULL

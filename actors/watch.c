@@ -112,7 +112,7 @@ coact_monitor_id
 coact__watch_start(struct coact__actor *watcher, struct coact__watch *watch,
                    coact_ref target)
 {
-    struct coact_runtime *runtime = watcher->runtime;
+    struct coact_runtime *runtime = coact__runtime_of(watcher);
     fill(watch, coact__ref_of(watcher), target,
          atomic_fetch_add_explicit(&runtime->next_id, 1, memory_order_relaxed));
     coact_monitor_id id = watch->news.down.monitor;
@@ -161,7 +161,8 @@ withdraw(struct coact__actor *watcher, struct coact__watch *watch)
 {
     untie(&watcher->extra->watching, watch, WATCHER_TIES);
     watch->is_watching = false;
-    coact__watch_withdraw(watcher->runtime, watch); // with our list's hold
+    coact__watch_withdraw(coact__runtime_of(watcher),
+                          watch); // with our list's hold
 }
 
 /* The news waits unread in our queue: take it out. */
@@ -298,7 +299,7 @@ coact__watch_arrived(struct coact__actor *actor, struct coact__item *item)
         struct coact__extra *extra = coact__extra_of(actor);
         if (extra == NULL) {
             // Better a monitor that fires too soon than one that never does.
-            coact__watch_fire(actor->runtime, watch,
+            coact__watch_fire(coact__runtime_of(actor), watch,
                               &(const struct coact_reason){.code = -ENOMEM});
             return;
         }
@@ -335,7 +336,7 @@ coact__watches_tell(struct coact__actor *actor,
     while ((watch = actor->extra->watched) != NULL) {
         actor->extra->watched = watch->target_ties.next;
         watch->is_watched = false;
-        coact__watch_fire(actor->runtime, watch, reason);
+        coact__watch_fire(coact__runtime_of(actor), watch, reason);
     }
 }
 

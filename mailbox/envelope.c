@@ -5,10 +5,6 @@
  */
 #include "mailbox/envelope.h"
 
-#include "runtime/scheduler.h"
-
-#include <string.h>
-
 struct coact__envelope *
 coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
                     struct coact_type *type)
@@ -16,20 +12,11 @@ coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
     size_t front =
         kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
     uint8_t size_class;
-    char *block = coact__scheduler_alloc(
+    void *block = coact__scheduler_alloc(
         scheduler, front + sizeof(struct coact__envelope) + type->size,
         &size_class);
-    if (block == NULL) {
-        return NULL;
-    }
-    struct coact__envelope *envelope =
-        (struct coact__envelope *)(void *)(block + front);
-    envelope->item.number = 0;
-    envelope->item.kind = (uint8_t)kind;
-    envelope->item.size_class = size_class;
-    envelope->back = NULL;
-    envelope->type = type;
-    return envelope;
+    return block != NULL ? coact__envelope_write(block, kind, size_class, type)
+                         : NULL;
 }
 
 void

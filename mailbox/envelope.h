@@ -16,6 +16,7 @@
 #define COACT_MAILBOX_ENVELOPE_H
 
 #include "runtime/inbox.h"
+#include "runtime/scheduler.h"
 
 #include <coact/message.h>
 #include <coact/ref.h>
@@ -23,8 +24,6 @@
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct coact__scheduler;
 
 enum coact__kind {
     // These become messages; what a mailbox bounds are the first two.
@@ -91,6 +90,36 @@ static inline struct coact__envelope *
 coact__envelope_of_item(struct coact__item *item)
 {
     return (struct coact__envelope *)item; // its first member
+}
+
+/* What is written into a fresh envelope but for its number and its sender. */
+static inline struct coact__envelope *
+coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
+                      struct coact_type *type)
+{
+    size_t front =
+        kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
+    struct coact__envelope *envelope =
+        (struct coact__envelope *)(void *)((char *)block + front);
+    envelope->item.number = 0;
+    envelope->item.kind = (uint8_t)kind;
+    envelope->item.size_class = size_class;
+    envelope->back = NULL;
+    envelope->type = type;
+    return envelope;
+}
+
+/* A message from the cache of the worker that we run on. */
+static inline struct coact__envelope *
+coact__envelope_new_on(struct coact__worker *worker, struct coact_type *type)
+{
+    uint8_t size_class;
+    void *block = coact__blocks_alloc(
+        &worker->blocks, sizeof(struct coact__envelope) + type->size,
+        &size_class);
+    return block != NULL ? coact__envelope_write(block, COACT__KIND_MESSAGE,
+                                                 size_class, type)
+                         : NULL;
 }
 
 /* A message or a request of this type with room for its payload, which is not

@@ -9,24 +9,7 @@
  */
 #include "runtime/blocks.h"
 
-#include "runtime/context.h" /* COACT__ASAN, COACT__TSAN */
 #include "runtime/memory.h"
-
-#include <stdbool.h>
-
-#define SMALLEST ((size_t)64)
-#define FIRST_CLASS                                                            \
-    (COACT__ASAN || COACT__TSAN ? COACT__BLOCK_LARGE : 0) /* see blocks.h */
-
-static uint8_t
-class_of(size_t bytes)
-{
-    uint8_t class = FIRST_CLASS;
-    while (class < COACT__BLOCK_CLASSES && bytes > SMALLEST << class) {
-        class ++;
-    }
-    return class;
-}
 
 void
 coact__depot_init(struct coact__depot *depot)
@@ -77,9 +60,9 @@ give_bundle(struct coact__depot *depot, uint8_t class,
 static struct coact__block *
 cut_bundle(struct coact__depot *depot, uint8_t class)
 {
-    size_t bytes = SMALLEST << class;
+    size_t bytes = COACT__BLOCK_SMALLEST << class;
     struct coact__chunk_of_blocks *chunk = coact__alloc_aligned(
-        SMALLEST, sizeof(*chunk) + COACT__BLOCK_BUNDLE * bytes);
+        COACT__BLOCK_SMALLEST, sizeof(*chunk) + COACT__BLOCK_BUNDLE * bytes);
     if (chunk == NULL) {
         return NULL;
     }
@@ -117,43 +100,28 @@ refill(struct coact__blocks *blocks, uint8_t class)
 }
 
 void *
-coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
-                    uint8_t *size_class)
+coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,
+                           uint8_t size_class)
 {
-    uint8_t class = class_of(bytes);
-    *size_class = class;
-    if (class == COACT__BLOCK_LARGE) {
-        return coact__alloc(bytes);
-    }
-    struct coact__block *block = blocks->of[class].first;
-    if (block == NULL) {
-        return refill(blocks, class);
-    }
-    blocks->of[class].first = block->next;
-    blocks->of[class].count--;
-    return block;
+    return size_class == COACT__BLOCK_LARGE ? coact__alloc(bytes)
+                                            : refill(blocks, size_class);
 }
 
 void
-coact__blocks_free(struct coact__blocks *blocks, void *block,
-                   uint8_t size_class)
+coact__blocks_free_slowly(struct coact__blocks *blocks, void *block,
+                          uint8_t size_class)
 {
     if (size_class == COACT__BLOCK_LARGE) {
         coact__free(block);
         return;
     }
-    if (blocks->of[size_class].count == COACT__BLOCK_BUNDLE) {
-        // The full list becomes the spare; the spare before it goes back.
-        if (blocks->of[size_class].spare != NULL) {
-            give_bundle(blocks->depot, size_class,
-                        blocks->of[size_class].spare);
-        }
-        blocks->of[size_class].spare = blocks->of[size_class].first;
-        blocks->of[size_class].first = NULL;
-        blocks->of[size_class].count = 0;
+    // The full list becomes the spare; the spare before it goes back.
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    if (of->spare != NULL) {
+        give_bundle(blocks->depot, size_class, of->spare);
     }
-    struct coact__block *freed = block;
-    freed->next = blocks->of[size_class].first;
-    blocks->of[size_class].first = freed;
-    blocks->of[size_class].count++;
+    of->spare = of->first;
+    of->first = NULL;
+    of->count = 0;
+    coact__blocks_free(blocks, block, size_class);
 }

@@ -14,6 +14,7 @@
 #ifndef COACT_RUNTIME_BLOCKS_H
 #define COACT_RUNTIME_BLOCKS_H
 
+#include "runtime/context.h" /* COACT__ASAN, COACT__TSAN */
 #include "runtime/error.h"
 #include "runtime/spin.h"
 
@@ -24,6 +25,9 @@
 #define COACT__BLOCK_CLASSES 5
 #define COACT__BLOCK_LARGE COACT__BLOCK_CLASSES
 #define COACT__BLOCK_BUNDLE 64
+#define COACT__BLOCK_SMALLEST ((size_t)64)
+#define COACT__BLOCK_LARGEST                                                   \
+    (COACT__BLOCK_SMALLEST << (COACT__BLOCK_CLASSES - 1))
 
 struct coact__block {
     struct coact__block *next;
@@ -45,7 +49,7 @@ struct coact__depot {
    around a boundary does not visit the depot each time. */
 struct coact__blocks {
     struct coact__depot *depot;
-    struct {
+    struct coact__blocks_of {
         struct coact__block *first;
         struct coact__block *spare;
         uint32_t count;
@@ -57,11 +61,58 @@ void coact__depot_fini(struct coact__depot *depot); /* frees all blocks */
 
 void coact__blocks_init(struct coact__blocks *blocks,
                         struct coact__depot *depot);
+
+/* What the fast ways below leave: an empty list, a full one, malloc. */
+void *coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,
+                                 uint8_t size_class);
+void coact__blocks_free_slowly(struct coact__blocks *blocks, void *block,
+                               uint8_t size_class);
+
+static inline uint8_t
+coact__block_class(size_t bytes)
+{
+    if (COACT__ASAN || COACT__TSAN || bytes > COACT__BLOCK_LARGEST) {
+        return COACT__BLOCK_LARGE;
+    }
+    // How often 64 must be doubled to hold them.
+    size_t lines = (bytes - 1) / COACT__BLOCK_SMALLEST;
+    return bytes <= COACT__BLOCK_SMALLEST
+               ? 0
+               : (uint8_t)(64 - __builtin_clzll(lines));
+}
+
 /* At least that many bytes, aligned to 16 and, from the caches, to 64; NULL when
    there is no memory.  The size class is needed to free it, on any thread. */
-void *coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
-                          uint8_t *size_class);
-void coact__blocks_free(struct coact__blocks *blocks, void *block,
-                        uint8_t size_class);
+static inline void *
+coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
+                    uint8_t *size_class)
+{
+    uint8_t class = coact__block_class(bytes);
+    *size_class = class;
+    if (class == COACT__BLOCK_LARGE || blocks->of[class].first == NULL) {
+        return coact__blocks_alloc_slowly(blocks, bytes, class);
+    }
+    struct coact__blocks_of *of = &blocks->of[class];
+    struct coact__block *block = of->first;
+    of->first = block->next;
+    of->count--;
+    return block;
+}
+
+static inline void
+coact__blocks_free(struct coact__blocks *blocks, void *block,
+                   uint8_t size_class)
+{
+    if (size_class == COACT__BLOCK_LARGE ||
+        blocks->of[size_class].count == COACT__BLOCK_BUNDLE) {
+        coact__blocks_free_slowly(blocks, block, size_class);
+        return;
+    }
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__block *freed = block;
+    freed->next = of->first;
+    of->first = freed;
+    of->count++;
+}
 
 #endif

@@ -58,6 +58,14 @@ coact__census_leave(struct coact__census *census)
     }
 }
 
+void
+coact__census_leave_anyway(struct coact__census *census)
+{
+    // Like J1 it continues what others have released, and has nothing of its
+    // own to show.
+    atomic_fetch_sub_explicit(&census->word, ONE, memory_order_relaxed); // J2
+}
+
 bool
 coact__census_announce_from_any(struct coact__census *census)
 {

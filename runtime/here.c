@@ -11,7 +11,10 @@
 
 #include <errno.h>
 
-static _Thread_local struct coact__here here;
+/* The model saves a call in the shared library, at the price of some bytes of
+   the room that the C library keeps for such. */
+static _Thread_local struct coact__here here
+    __attribute__((tls_model("initial-exec")));
 
 __attribute__((noinline)) struct coact__here *
 coact__here(void)

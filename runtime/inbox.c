@@ -25,12 +25,14 @@
  *   body    P2 release -> T1, C1 acquire.  What the sender wrote in the node.
  *           All writes to the word are read-modify-writes, so a later sender's
  *           P2 or a wake's W2 continues the release sequence of an earlier one.
- *   asleep  S2 release -> P2, W2 acquire.  All the task did before it slept, its
- *           saved context first of all, for whoever schedules it.
+ *   asleep  S2 release -> P2, W2, A1 acquire.  All the task did before it slept,
+ *           its saved context first of all, for whoever schedules it.
  *   news    W2 release -> S3 acquire.  What the waker wrote before its wake (a
  *           reply, a flag), for the owner that looks again.
- *   P1, W1, S1 are relaxed: they only feed the swap, which fails if they were
- *   stale (explained).  E1 is relaxed: a hint (explained).
+ *   P1, W1, S1 and the load before A1 are relaxed: they only feed the swap, which
+ *   fails if they were stale (explained).  E1 is relaxed: a hint (explained).
+ *   A1 releases nothing: what its caller leaves the task goes with the task, by
+ *   the queue that it is put in; acq_rel, so that it continues the sequence.
  *   O1 is release: a sender that still holds the address of the slot's former
  *   actor may push at once, and must see the slot as its new owner made it.
  *
@@ -168,11 +170,4 @@ coact__inbox_close_by_owner(struct coact__inbox *inbox)
     uintptr_t was = atomic_exchange_explicit(&inbox->word, COACT__INBOX_CLOSED,
                                              memory_order_acquire); // C1
     return turn_round(newest_of(was));
-}
-
-bool
-coact__inbox_is_empty(const struct coact__inbox *inbox)
-{
-    return newest_of(atomic_load_explicit(&inbox->word,
-                                          memory_order_relaxed)) == NULL; // E1
 }

@@ -1,21 +1,22 @@
 /*
- * park.c - the holder, the sleepers, and the way between them.
+ * park.c - the lookout, the sleepers, and the way between them.
  *
  *   state    | becomes              | when
- *   awake    | holder or sleeper    | nothing to run; counted out by the census
- *   holder   | awake                | an event, a timer, news, others have too much
- *   sleeper  | holder               | it looks, and there is none
- *   sleeper  | awake                | only to end
+ *   awake    | lookout or sleeper   | nothing to run; counted out by the census
+ *   lookout  | awake                | lookout.c says so
+ *   sleeper  | lookout              | it looks, and there is none
+ *   sleeper  | ended                | the runtime stops, or has threads to spare
  *
  * The bookkeeping is under one mutex: it is off every hot path.  What strangers
  * need without it is the census word (census.h): who brings work when nobody is
- * awake kicks the poller, where the holder is, or where the worker that has just
- * been counted out is about to be; a kick is not lost, the poller keeps it.
+ * awake kicks the poller, where the lookout is, or where the worker that has
+ * just been counted out is about to be; a kick is not lost, the poller keeps it.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "runtime/park.h"
 
+#include "runtime/lookout.h"
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
 
@@ -23,17 +24,14 @@
 #include <stddef.h>
 #include <time.h>
 
-#define LOOK_FIRST_NS 50000
-#define LOOK_LAST_NS 400000
-#define LOOK_AGAIN_NS 5000000
+#define LOOK_AGAIN_NS INT64_C(5000000)
+#define SPARE_ENDS_NS INT64_C(1000000000)
 
 int
 coact__parking_init(struct coact__parking *parking)
 {
-    parking->holder = NULL;
-    parking->sleepers = NULL;
-    parking->departures = 0;
-    atomic_init(&parking->holder_wakes_ns, INT64_MAX);
+    *parking = (struct coact__parking){0};
+    atomic_init(&parking->lookout_wakes_ns, INT64_MAX);
     return -pthread_mutex_init(&parking->lock, NULL);
 }
 
@@ -69,68 +67,11 @@ is_stopping(struct coact__scheduler *scheduler)
     return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
 }
 
-/* The earliest timer of all workers. */
-static int64_t
-next_timer_ns(struct coact__scheduler *scheduler)
+/* Those that run tasks, and a lookout. */
+static uint32_t
+threads_at_rest(const struct coact__scheduler *scheduler)
 {
-    int64_t first = INT64_MAX;
-    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
-        int64_t next = coact__timers_next_ns(&scheduler->workers[i].timers);
-        first = next < first ? next : first;
-    }
-    return first;
-}
-
-static bool
-others_are_behind(struct coact__worker *worker)
-{
-    struct coact__scheduler *scheduler = worker->scheduler;
-    bool is_behind = false;
-    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
-        struct coact__worker *other = &scheduler->workers[i];
-        is_behind =
-            (other != worker && coact__worker_is_behind(other)) || is_behind;
-    }
-    return is_behind;
-}
-
-/* Sleep in the poller until there is something for us. */
-static void
-hold(struct coact__worker *worker)
-{
-    struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    int64_t look_ns = LOOK_FIRST_NS;
-    bool were_behind = false;
-    while (!is_stopping(scheduler)) {
-        int64_t now = coact__oracle_now_ns();
-        // The census first: when it counts nobody, its acquire shows us the
-        // timers of all who have left, and we may sleep until the first.
-        bool others_run = coact__census_awake(&scheduler->census) > 0;
-        int64_t wakes = next_timer_ns(scheduler);
-        if (others_run) {
-            wakes = wakes < now + look_ns ? wakes : now + look_ns;
-            look_ns = look_ns < LOOK_LAST_NS ? look_ns * 2 : LOOK_LAST_NS;
-        }
-        // Relaxed: a worker that parks and reads an old value kicks in vain,
-        // or leaves a sleep of at most LOOK_LAST_NS as it is.
-        atomic_store_explicit(&parking->holder_wakes_ns, wakes,
-                              memory_order_relaxed);
-        int64_t timeout = wakes == INT64_MAX ? INT64_MAX
-                          : wakes > now      ? wakes - now
-                                             : 0;
-        if (coact__poller_poll(&scheduler->poller, timeout) > 0 ||
-            coact__globalq_length(&scheduler->global) > 0 ||
-            coact__worker_has_queued(worker) ||
-            next_timer_ns(scheduler) <= coact__oracle_now_ns()) {
-            return;
-        }
-        bool are_behind = others_are_behind(worker);
-        if (are_behind && were_behind) {
-            return;
-        }
-        were_behind = are_behind;
-    }
+    return scheduler->worker_count + 1;
 }
 
 /* Under the lock: one of the sleepers is to look. */
@@ -153,76 +94,158 @@ unlist(struct coact__parking *parking, struct coact__worker *worker)
     *link = worker->parked.next_sleeper;
 }
 
-static void
-sleep_a_while(struct coact__worker *worker, bool for_long)
+/* True: the time is up. */
+static bool
+sleep_for(struct coact__worker *worker, int64_t ns)
 {
     struct coact__parking *parking = &worker->scheduler->parking;
-    worker->parked.is_sleeping_on = for_long;
-    if (for_long) {
+    worker->parked.is_sleeping_on = ns > LOOK_AGAIN_NS;
+    int rc = 0;
+    if (ns == INT64_MAX) {
         pthread_cond_wait(&worker->parked.wake, &parking->lock);
     } else {
-        int64_t until = coact__oracle_now_ns() + LOOK_AGAIN_NS;
+        int64_t until = coact__oracle_now_ns() + ns;
         struct timespec at = {until / 1000000000, until % 1000000000};
-        pthread_cond_timedwait(&worker->parked.wake, &parking->lock, &at);
+        rc = pthread_cond_timedwait(&worker->parked.wake, &parking->lock, &at);
     }
     worker->parked.is_sleeping_on = false;
+    return rc == ETIMEDOUT;
 }
 
-/* Under the lock: sleep until there is no holder, or the end. */
-static void
-sleep_beside_holder(struct coact__worker *worker)
+/* Under the lock: sleep until there is no lookout, or the end.  False: the
+   thread is one too many. */
+static bool
+sleep_beside_lookout(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     worker->parked.next_sleeper = parking->sleepers;
     parking->sleepers = worker;
-    bool for_long = false;
-    while (parking->holder != NULL && !is_stopping(scheduler)) {
+    int64_t ns = LOOK_AGAIN_NS;
+    bool is_wanted = true;
+    while (is_wanted && parking->lookout != NULL && !is_stopping(scheduler)) {
         uint64_t departures = parking->departures;
-        sleep_a_while(worker, for_long);
-        for_long = departures == parking->departures &&
-                   coact__census_awake(&scheduler->census) == 0;
+        bool is_over = sleep_for(worker, ns);
+        bool is_quiet = departures == parking->departures;
+        bool is_spare = parking->threads > threads_at_rest(scheduler);
+        is_wanted = !(is_quiet && is_spare && is_over && ns == SPARE_ENDS_NS);
+        ns = !is_quiet ? LOOK_AGAIN_NS : is_spare ? SPARE_ENDS_NS : INT64_MAX;
     }
     unlist(parking, worker);
+    return is_wanted;
 }
 
-/* Our timers may be earlier than what the holder sleeps for. */
+/* Our timers may be earlier than what the lookout sleeps for. */
 static void
-tell_holder(struct coact__worker *worker)
+tell_lookout(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     if (coact__timers_next_ns(&worker->timers) <
-        atomic_load_explicit(&scheduler->parking.holder_wakes_ns,
+        atomic_load_explicit(&scheduler->parking.lookout_wakes_ns,
                              memory_order_relaxed)) {
         coact__poller_kick(&scheduler->poller);
     }
 }
 
+static struct coact__worker *
+idle_slot(struct coact__scheduler *scheduler)
+{
+    for (uint32_t i = 0; i < scheduler->worker_slots; i++) {
+        if (scheduler->workers[i].thread_state != COACT__THREAD_RUNS) {
+            return &scheduler->workers[i];
+        }
+    }
+    return NULL;
+}
+
 void
-coact__park(struct coact__worker *worker)
+coact__park_want_successor(struct coact__scheduler *scheduler)
+{
+    struct coact__parking *parking = &scheduler->parking;
+    if (parking->sleepers != NULL) {
+        wake_a_sleeper(parking);
+        return;
+    }
+    // Who is on his way to park is not listed yet, and will do.
+    uint32_t busy = parking->serving +
+                    atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+    if (is_stopping(scheduler) ||
+        parking->threads >= threads_at_rest(scheduler) + busy) {
+        return;
+    }
+    struct coact__worker *idle = idle_slot(scheduler);
+    if (idle != NULL && coact__worker_start(idle) < 0) {
+        return; // nobody keeps the lookout until somebody parks
+    }
+}
+
+/* Under the lock, which is given up meanwhile. */
+static enum coact__lookout_end
+be_lookout(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
-    if (!coact__census_leave(&scheduler->census)) {
-        return;
-    }
-    atomic_fetch_add_explicit(&worker->parks, 1, memory_order_relaxed);
+    parking->lookout = worker;
+    pthread_mutex_unlock(&parking->lock);
+    enum coact__lookout_end end = coact__lookout_keep(worker);
     pthread_mutex_lock(&parking->lock);
-    if (parking->holder != NULL) {
-        tell_holder(worker);
-        sleep_beside_holder(worker);
-    }
-    if (!is_stopping(scheduler)) {
-        parking->holder = worker;
-        pthread_mutex_unlock(&parking->lock);
-        hold(worker);
-        pthread_mutex_lock(&parking->lock);
-        parking->holder = NULL;
+    if (end == COACT__LOOKOUT_WORKS) {
+        parking->lookout = NULL;
         parking->departures++;
-        wake_a_sleeper(parking);
+        coact__park_want_successor(scheduler);
+    }
+    return end;
+}
+
+/* Counted out.  False: the thread is one too many. */
+static bool
+park(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    coact__worker_count(&worker->parks, 1);
+    bool is_wanted = true;
+    enum coact__lookout_end end = COACT__LOOKOUT_RESTS;
+    pthread_mutex_lock(&parking->lock);
+    while (is_wanted && end == COACT__LOOKOUT_RESTS &&
+           !is_stopping(scheduler)) {
+        if (parking->lookout != NULL) {
+            tell_lookout(worker);
+            is_wanted = sleep_beside_lookout(worker);
+        } else {
+            end = be_lookout(worker);
+        }
+    }
+    if (!is_wanted) {
+        parking->threads--;
+        worker->thread_state = COACT__THREAD_ENDED;
     }
     pthread_mutex_unlock(&parking->lock);
-    coact__census_join(&scheduler->census);
+    if (is_wanted) {
+        coact__census_join(&scheduler->census);
+        atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
+                              memory_order_relaxed);
+    }
+    return is_wanted;
+}
+
+bool
+coact__park(struct coact__worker *worker)
+{
+    return !coact__census_leave(&worker->scheduler->census) || park(worker);
+}
+
+bool
+coact__park_begin(struct coact__worker *worker)
+{
+    return park(worker);
+}
+
+bool
+coact__park_anyway(struct coact__worker *worker)
+{
+    coact__census_leave_anyway(&worker->scheduler->census);
+    return park(worker);
 }
 
 void

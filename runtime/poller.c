@@ -63,6 +63,7 @@ int
 coact__poller_init(struct coact__poller *poller)
 {
     atomic_init(&poller->has_no_pwait2, false);
+    atomic_init(&poller->waiting, 0);
     poller->epoll_fd = open_epoll();
     if (poller->epoll_fd < 0) {
         return poller->epoll_fd;
@@ -135,6 +136,15 @@ coact__poller_poll(struct coact__poller *poller, int64_t timeout_ns)
 }
 
 void
+coact__poller_look(struct coact__poller *poller)
+{
+    // Relaxed: who has just begun to wait is seen at the next look.
+    if (atomic_load_explicit(&poller->waiting, memory_order_relaxed) > 0) {
+        coact__poller_poll(poller, 0);
+    }
+}
+
+void
 coact__poller_kick(struct coact__poller *poller)
 {
     uint64_t one = 1;
@@ -159,7 +169,9 @@ coact__poller_wait_fd(struct coact__task *task, int fd, short events,
     if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         return -errno;
     }
+    atomic_fetch_add_explicit(&poller->waiting, 1, memory_order_relaxed);
     coact__task_wait(task, COACT__INBOX_DEAF, deadline_ns);
+    atomic_fetch_sub_explicit(&poller->waiting, 1, memory_order_relaxed);
     epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     return 0;
 }

@@ -23,6 +23,7 @@ struct coact__poller {
     int epoll_fd;
     int kick_fd;
     _Atomic bool has_no_pwait2; /* an old kernel, or Valgrind */
+    _Atomic uint32_t waiting;   /* tasks that wait for a descriptor */
 };
 
 COACT_CHECKED int coact__poller_init(struct coact__poller *poller);
@@ -32,6 +33,10 @@ void coact__poller_fini(struct coact__poller *poller);
    first (0: does not, INT64_MAX: for ever).  The number of events, kicks
    included.  from any */
 int coact__poller_poll(struct coact__poller *poller, int64_t timeout_ns);
+
+/* In passing: the same without a sleep, and without a system call while no task
+   waits.  Leaves kicks to those who sleep. */
+void coact__poller_look(struct coact__poller *poller);
 
 /* End a sleep in poll, or prevent the next.  from any; async-signal-safe */
 void coact__poller_kick(struct coact__poller *poller);

@@ -2,19 +2,32 @@
  * runnable.h - what run queues hold, and a chain of it.
  *
  * A runnable is embedded first in a task.  Whoever took it out of a queue owns
- * it, and its next field, until he puts it into another.  A batch is a chain of
- * them in private hands, on its way from one queue to the next.
+ * it, and all its fields, until he puts it into another.  A batch is a chain of
+ * them, oldest first: a queue, or some on their way from one queue to the next.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef COACT_RUNTIME_RUNNABLE_H
 #define COACT_RUNTIME_RUNNABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Which of those that are ready go first (ready.h). */
+enum coact__rank {
+    COACT__RANK_PROMPT,  /* it waited for something that has come */
+    COACT__RANK_PATIENT, /* it could go on all the time: it has yielded, or it
+                            has computed for long without a wait */
+    COACT__RANKS
+};
+
 struct coact__runnable {
-    struct coact__runnable *next; /* inside a batch or the global queue */
+    struct coact__runnable *next; /* inside a batch */
+    uint8_t role;                 /* index into the scheduler's roles */
+    uint8_t rank;                 /* enum coact__rank */
+    uint8_t long_runs;            /* one after another; see worker.c */
+    bool is_fresh;                /* it has not run yet */
 };
 
 /* All zero is the empty batch. */
@@ -28,7 +41,7 @@ static inline void
 coact__batch_append(struct coact__batch *batch, struct coact__runnable *r)
 {
     r->next = NULL;
-    if (batch->first) {
+    if (batch->first != NULL) {
         batch->last->next = r;
     } else {
         batch->first = r;
@@ -37,12 +50,29 @@ coact__batch_append(struct coact__batch *batch, struct coact__runnable *r)
     batch->count++;
 }
 
+/* Put all of `more` behind; it is empty afterwards. */
+static inline void
+coact__batch_append_all(struct coact__batch *batch, struct coact__batch *more)
+{
+    if (more->first == NULL) {
+        return;
+    }
+    if (batch->first != NULL) {
+        batch->last->next = more->first;
+    } else {
+        batch->first = more->first;
+    }
+    batch->last = more->last;
+    batch->count += more->count;
+    *more = (struct coact__batch){0};
+}
+
 /* The oldest one, or NULL. */
 static inline struct coact__runnable *
 coact__batch_pop(struct coact__batch *batch)
 {
     struct coact__runnable *r = batch->first;
-    if (r) {
+    if (r != NULL) {
         batch->first = r->next;
         batch->count--;
     }

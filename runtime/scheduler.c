@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static void *
 thread_main(void *arg)
@@ -25,6 +26,7 @@ thread_main(void *arg)
     snprintf(name, sizeof(name), "coact-w%u", (unsigned)worker->index);
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1UL); // sleeps end when they should
+    atomic_store_explicit(&worker->tid, gettid(), memory_order_relaxed);
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
     coact__worker_loop(worker);
@@ -32,7 +34,7 @@ thread_main(void *arg)
     return NULL;
 }
 
-static int
+static void
 init_worker(struct coact__scheduler *scheduler, uint32_t index)
 {
     struct coact__worker *worker = &scheduler->workers[index];
@@ -40,28 +42,44 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
     worker->index = index;
     worker->look_every = 1;
     worker->until_look = 1;
-    worker->looked_ns = coact__oracle_now_ns();
+    int64_t now = coact__oracle_now_ns();
+    atomic_init(&worker->looked_ns, now);
     coact__blocks_init(&worker->blocks, &scheduler->depot);
-    coact__timers_init(&worker->timers, worker->looked_ns);
-    coact__runq_init(&worker->queue);
-    return coact__parked_init(&worker->parked);
+    coact__timers_init(&worker->timers, now);
+    coact__ready_init(&worker->ready, scheduler->is_bias_possible);
+}
+
+/* A worker that was never started takes address space only. */
+static int
+begin_worker(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t end = coact__scheduler_workers(scheduler);
+    int rc = coact__parked_init(&worker->parked);
+    if (rc == 0 && worker->index >= end) {
+        // Release pairs with the acquire of coact__scheduler_workers.
+        atomic_store_explicit(&scheduler->worker_end, worker->index + 1,
+                              memory_order_release);
+    }
+    return rc;
 }
 
 static void
-fini_worker(struct coact__worker *worker)
+give_stacks(struct coact__worker *worker)
 {
     while (worker->stack_count > 0) {
         coact__stacks_put(worker->scheduler->stacks[0],
                           &worker->stacks[--worker->stack_count]);
     }
-    coact__parked_fini(&worker->parked);
 }
 
 static void
-free_workers(struct coact__scheduler *scheduler, uint32_t count)
+free_workers(struct coact__scheduler *scheduler)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        fini_worker(&scheduler->workers[i]);
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        give_stacks(&scheduler->workers[i]);
+        coact__parked_fini(&scheduler->workers[i].parked);
     }
     coact__free(scheduler->workers);
 }
@@ -69,19 +87,22 @@ free_workers(struct coact__scheduler *scheduler, uint32_t count)
 static int
 new_workers(struct coact__scheduler *scheduler)
 {
-    scheduler->workers = coact__alloc_zeroed(scheduler->worker_count *
+    scheduler->workers = coact__alloc_zeroed(scheduler->worker_slots *
                                              sizeof(struct coact__worker));
     if (scheduler->workers == NULL) {
         return -ENOMEM;
     }
-    for (uint32_t i = 0; i < scheduler->worker_count; i++) {
-        int rc = init_worker(scheduler, i);
-        if (rc < 0) {
-            free_workers(scheduler, i);
-            return rc;
-        }
+    for (uint32_t i = 0; i < scheduler->worker_slots; i++) {
+        init_worker(scheduler, i);
     }
-    return 0;
+    // The one that a host drives needs no thread.
+    int rc = scheduler->options.host_driven
+                 ? begin_worker(&scheduler->workers[0])
+                 : 0;
+    if (rc < 0) {
+        coact__free(scheduler->workers);
+    }
+    return rc;
 }
 
 static void
@@ -109,25 +130,32 @@ new_stacks(struct coact__scheduler *scheduler)
     return 0;
 }
 
+/* One after another; nobody starts more once `stopping` is seen. */
 static void
-join_threads(struct coact__scheduler *scheduler, uint32_t count)
+join_threads(struct coact__scheduler *scheduler)
 {
+    struct coact__parking *parking = &scheduler->parking;
     atomic_store_explicit(&scheduler->stopping, true, memory_order_release);
     coact__park_wake_all(scheduler);
-    for (uint32_t i = 0; i < count; i++) {
-        pthread_join(scheduler->workers[i].thread, NULL);
-        // Whoever polled last may have read the kick meant for all.
-        coact__poller_kick(&scheduler->poller);
+    for (uint32_t i = 0; i < scheduler->worker_slots; i++) {
+        struct coact__worker *worker = &scheduler->workers[i];
+        pthread_mutex_lock(&parking->lock);
+        bool was_started = worker->thread_state != COACT__THREAD_NONE;
+        pthread_mutex_unlock(&parking->lock);
+        if (was_started) {
+            pthread_join(worker->thread, NULL);
+            // Whoever polled last may have read the kick meant for all.
+            coact__poller_kick(&scheduler->poller);
+        }
     }
 }
 
 /* Workers take no signals but their own faults: those are for the host's
    threads. */
-static int
-start_threads(struct coact__scheduler *scheduler)
+static void
+block_signals(sigset_t *before)
 {
     sigset_t all;
-    sigset_t before;
     sigfillset(&all);
     // A fault in an actor must find its handler: blocked, it would kill unheard.
     static const int faults[] = {SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
@@ -135,18 +163,56 @@ start_threads(struct coact__scheduler *scheduler)
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         sigdelset(&all, faults[i]);
     }
-    int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (uint32_t i = 0; rc == 0 && i < scheduler->worker_count; i++) {
-        rc = coact__fails()
-                 ? EAGAIN
-                 : pthread_create(&scheduler->workers[i].thread, NULL,
-                                  thread_main, &scheduler->workers[i]);
-        if (rc != 0) {
-            join_threads(scheduler, i);
-        }
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+int
+coact__worker_start(struct coact__worker *worker)
+{
+    if (worker->thread_state == COACT__THREAD_ENDED) {
+        pthread_join(worker->thread, NULL);
+        coact__parked_fini(&worker->parked);
+        worker->thread_state = COACT__THREAD_NONE;
     }
+    int rc = begin_worker(worker);
+    if (rc < 0) {
+        return rc;
+    }
+    sigset_t before;
+    block_signals(&before);
+    rc = coact__fails()
+             ? EAGAIN
+             : pthread_create(&worker->thread, NULL, thread_main, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0) {
+        worker->thread_state = COACT__THREAD_RUNS;
+        worker->scheduler->parking.threads++;
+    }
     return -rc;
+}
+
+/* Those that run tasks, and one that keeps the lookout. */
+static int
+start_threads(struct coact__scheduler *scheduler)
+{
+    struct coact__parking *parking = &scheduler->parking;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i <= scheduler->worker_count; i++) {
+        pthread_mutex_lock(&parking->lock);
+        rc = coact__worker_start(&scheduler->workers[i]);
+        pthread_mutex_unlock(&parking->lock);
+    }
+    if (rc < 0) {
+        join_threads(scheduler);
+    }
+    return rc;
+}
+
+uint32_t
+coact__scheduler_slots(const struct coact__scheduler_options *options)
+{
+    uint32_t count = options->workers != 0 ? options->workers : coact__cores();
+    return options->host_driven ? 1 : count + COACT__SPARE_WORKERS;
 }
 
 int
@@ -155,13 +221,16 @@ coact__scheduler_start(struct coact__scheduler *scheduler,
 {
     memset(scheduler, 0, sizeof(*scheduler));
     scheduler->options = *options;
+    coact__roles_init(&scheduler->roles);
     scheduler->worker_count = options->host_driven    ? 1
                               : options->workers != 0 ? options->workers
                                                       : coact__cores();
     coact__depot_init(&scheduler->depot);
     coact__blocks_init(&scheduler->shared_blocks, &scheduler->depot);
-    coact__census_init(&scheduler->census,
-                       options->host_driven ? 0 : scheduler->worker_count);
+    coact__census_init(&scheduler->census, 0);
+    scheduler->worker_slots = coact__scheduler_slots(options);
+    scheduler->is_bias_possible =
+        !options->host_driven && coact__bias_is_possible();
     int rc = -pthread_mutex_init(&scheduler->shared_lock, NULL);
     if (rc < 0) {
         return rc;
@@ -187,7 +256,7 @@ coact__scheduler_start(struct coact__scheduler *scheduler,
     return 0;
 
 free_workers:
-    free_workers(scheduler, scheduler->worker_count);
+    free_workers(scheduler);
 free_stacks:
     free_stacks(scheduler, COACT__STACK_CLASSES);
 fini_poller:
@@ -205,9 +274,9 @@ void
 coact__scheduler_stop(struct coact__scheduler *scheduler)
 {
     if (!scheduler->options.host_driven) {
-        join_threads(scheduler, scheduler->worker_count);
+        join_threads(scheduler);
     }
-    free_workers(scheduler, scheduler->worker_count);
+    free_workers(scheduler);
     free_stacks(scheduler, COACT__STACK_CLASSES);
     coact__poller_fini(&scheduler->poller);
     coact__parking_fini(&scheduler->parking);
@@ -240,6 +309,18 @@ coact__scheduler_next_ns(struct coact__scheduler *scheduler)
         return 0;
     }
     return coact__timers_next_ns(&worker->timers);
+}
+
+int64_t
+coact__scheduler_next_timer_ns(struct coact__scheduler *scheduler)
+{
+    int64_t first = INT64_MAX;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t next = coact__timers_next_ns(&scheduler->workers[i].timers);
+        first = next < first ? next : first;
+    }
+    return first;
 }
 
 void *

@@ -2,14 +2,19 @@
  * scheduler.h - tasks on cores: workers, their queues, and what they share.
  *
  * A worker is an OS thread that runs one task after another.  It takes from its
- * hand-over slot (the task it has just woken), from its own queue, from the
- * global queue, and from other workers, in that order, with enough exceptions
- * that none of them starves.  When there is nothing, it parks (park.h).
+ * own queue (ready.h), from the global queue, and from other workers, in that
+ * order.  A task that waits switches directly to the next one; the worker's own
+ * stack, its loop, is for what is rare: a look at the time and the world, a
+ * theft, parking (park.h).
  *
  * A message wakes no worker.  The task that it wakes stays with the worker that
  * woke it, and a parked worker looks now and then whether those that run have
  * more than they can do.  Two actors that talk stay on one core, where talking
  * costs nanoseconds; a wake-up of another core costs the sender microseconds.
+ *
+ * There are more threads than run tasks at a time: one at least is parked and
+ * keeps the lookout, and others stand in for workers whose task does not come
+ * back (lookout.h).
  *
  * Driven by a host there are no threads: one worker is run on the host's, as
  * long as coact__scheduler_pump lasts.
@@ -25,10 +30,12 @@
 #include "runtime/globalq.h"
 #include "runtime/park.h"
 #include "runtime/poller.h"
-#include "runtime/runq.h"
+#include "runtime/ready.h"
+#include "runtime/roles.h"
 #include "runtime/stack.h"
 #include "runtime/task.h"
 #include "runtime/timers.h"
+#include "runtime/trial.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,30 +44,53 @@
 
 #define COACT__WORKER_STACKS 32
 
+/* Threads beyond the cores: the lookout, and stand-ins for workers that are
+   stuck. */
+#define COACT__SPARE_WORKERS 72
+
 /* Stacks come in sizes of 1, 4, 16 and 64 times the runtime's. */
 #define COACT__STACK_CLASSES 4
+
+/* How the thread of a worker comes and goes; under the lock of the parking. */
+enum coact__thread_state {
+    COACT__THREAD_NONE, /* never started, or joined */
+    COACT__THREAD_RUNS,
+    COACT__THREAD_ENDED /* to be joined */
+};
 
 struct coact__worker {
     struct coact__scheduler *scheduler;
     uint32_t index;
-    struct coact__context context; /* of the loop, while a task runs */
-    struct coact__task *current;
-    uint32_t handovers;  /* from the slot, one after another */
     uint32_t until_look; /* dispatches before we look at time and the world */
     uint32_t look_every; /* so that a look costs little, and is never late */
-    int64_t looked_ns;
+    struct coact__task *left;      /* switched away from, not settled yet */
+    int *errno_at;                 /* of this thread */
+    struct coact__context context; /* of the loop, while a task runs */
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
+    struct coact__trial trial;
+    uint64_t looks;
     pthread_t thread;
-
-    // Others read and take from here on.
-    struct coact__timers timers;
-    _Atomic(struct coact__runnable *) next; /* the hand-over slot */
-    _Atomic uint64_t dispatches, steals, parks, timers_fired;
-    _Atomic uint64_t dispatches_seen; /* when the holder looked last */
+    enum coact__thread_state thread_state;
     struct coact__parked parked;
-    struct coact__runq queue;
+
+    // Others read from here on (relaxed: pictures in passing).
+    char apart[64];
+    _Atomic(struct coact__task *) current;
+    _Atomic uint64_t dispatches, sends;
+    _Atomic int64_t looked_ns;
+    _Atomic uint64_t steals, parks, timers_fired;
+    _Atomic int tid;
+    // The lookout's; see lookout.c.
+    struct coact__sighting {
+        uint64_t dispatches; /* when it was seen last */
+        int64_t since_ns;    /* as long as it has not moved */
+    } sighting;
+    _Atomic bool is_stuck;   /* somebody stands in for it */
+    _Atomic bool is_serving; /* runs a task beside those that are counted */
+    struct coact__timers timers;
+    struct coact__ready ready;
 };
 
 struct coact__scheduler_options {
@@ -68,7 +98,8 @@ struct coact__scheduler_options {
     bool host_driven;
     struct coact__stacks_options stacks; /* of the smallest class */
     void *owner;
-    void (*run)(struct coact__task *task);   /* a task's body */
+    /* A task's body; says what becomes of the task: END or REST. */
+    enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
     void (*no_stack)(
         struct coact__task *task); /* it never ran, and is ours to end */
@@ -78,10 +109,15 @@ struct coact__scheduler_options {
 struct coact__scheduler {
     struct coact__scheduler_options options;
     struct coact__worker *workers;
-    uint32_t worker_count;
+    uint32_t worker_count;       /* that run tasks at a time */
+    uint32_t worker_slots;       /* that there is room for */
+    _Atomic uint32_t worker_end; /* no higher index was ever started */
+    bool is_bias_possible;
     struct coact__globalq global;
     struct coact__census census;
     struct coact__parking parking;
+    struct coact__trials trials;
+    struct coact__roles roles;
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
     struct coact__depot depot;
@@ -92,6 +128,10 @@ struct coact__scheduler {
 
 /* The processors this process may use: affinity, and the cgroup's quota. */
 uint32_t coact__cores(void);
+
+/* How many workers there is room for, spare ones included; their indices are
+   below that. */
+uint32_t coact__scheduler_slots(const struct coact__scheduler_options *options);
 
 COACT_CHECKED int
 coact__scheduler_start(struct coact__scheduler *scheduler,
@@ -114,6 +154,52 @@ void coact__scheduler_free(struct coact__scheduler *scheduler, void *block,
 
 /* ---- Between the files of the scheduler ---- */
 
+/* How many workers have ever been started: those to walk over. */
+static inline uint32_t
+coact__scheduler_workers(struct coact__scheduler *scheduler)
+{
+    // Acquire pairs with the release of who started it: a worker as it began.
+    return atomic_load_explicit(&scheduler->worker_end, memory_order_acquire);
+}
+
+/* The earliest timer of all workers. */
+int64_t coact__scheduler_next_timer_ns(struct coact__scheduler *scheduler);
+
+/* What runs on a worker, as itself and others see it. */
+static inline struct coact__task *
+coact__worker_current(const struct coact__worker *worker)
+{
+    return atomic_load_explicit(&worker->current, memory_order_relaxed);
+}
+
+static inline void
+coact__worker_set_current(struct coact__worker *worker,
+                          struct coact__task *task)
+{
+    atomic_store_explicit(&worker->current, task, memory_order_relaxed);
+}
+
+/* Fewer shared writes than fetch_add: only this worker's thread writes these
+   counters, others read them whenever they like (relaxed). */
+static inline void
+coact__worker_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+        memory_order_relaxed);
+}
+
+/* Take from others what they have more than they run; for the lookout, take
+   anything that is queued, and run one task and nothing else. */
+bool coact__worker_steal(struct coact__worker *worker);
+bool coact__worker_steal_any(struct coact__worker *worker);
+void coact__worker_run_alone(struct coact__worker *worker,
+                             struct coact__runnable *runnable);
+
+/* Start the thread of a worker that has none.  Under the lock of the parking
+   but at the start.  from host or a worker */
+COACT_CHECKED int coact__worker_start(struct coact__worker *worker);
+
 /* What a worker does until it is told to stop. */
 void coact__worker_loop(struct coact__worker *worker);
 
@@ -125,12 +211,47 @@ int64_t coact__worker_run_ready(struct coact__worker *worker,
 void coact__worker_look(struct coact__worker *worker);
 
 /* Is there anything in its queue or its slot? */
-bool coact__worker_has_queued(struct coact__worker *worker);
+static inline bool
+coact__worker_has_queued(struct coact__worker *worker)
+{
+    return coact__ready_length(&worker->ready) > 0 ||
+           coact__ready_has_slot(&worker->ready);
+}
 
-/* Does something wait in its slot, and it has not moved since the last look? */
-bool coact__worker_is_stuck(const struct coact__worker *worker);
+/* ---- Between task.c and worker.c: the dispatch ---- */
 
-/* By the holder, at each look: has it more queued than it runs? */
-bool coact__worker_is_behind(struct coact__worker *worker);
+/* The task that was switched away from has left its stack: do what it asked
+   for.  The first thing to do behind every switch. */
+void coact__worker_settle(struct coact__worker *worker);
+
+/* Make a task ready to be switched to: give it a stack if it has none.  False:
+   there is none to be had, and the task has been ended. */
+bool coact__worker_prepare(struct coact__worker *worker,
+                           struct coact__task *task);
+
+/* The next task, prepared, if it can be had quickly; NULL: go to the loop. */
+static inline struct coact__task *
+coact__worker_next(struct coact__worker *worker)
+{
+    if (--worker->until_look == 0) {
+        worker->until_look = 1; // the loop comes here again, and looks
+        return NULL;
+    }
+    struct coact__task *task =
+        (struct coact__task *)coact__ready_pop(&worker->ready);
+    if (task != NULL && COACT__UNLIKELY(task->context.fcontext == NULL) &&
+        !coact__worker_prepare(worker, task)) {
+        return NULL;
+    }
+    return task;
+}
+
+/* The last words before a switch to a task. */
+static inline void
+coact__worker_enter(struct coact__worker *worker, struct coact__task *task)
+{
+    coact__worker_count(&worker->dispatches, 1);
+    coact__worker_set_current(worker, task);
+}
 
 #endif

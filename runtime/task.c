@@ -2,12 +2,16 @@
  * task.c - how a task goes to sleep, and how it is scheduled again.
  *
  * A task becomes visible as asleep only after it has been switched away from:
- * it says in `after` what it wants, switches to its worker's loop, and the loop
- * puts it to sleep (worker.c).  Otherwise somebody could resume it on a stack
- * that is still in use.
+ * it says in `after` what it wants and switches away, and whoever runs next puts
+ * it to sleep (coact__worker_settle).  Otherwise somebody could resume it on a
+ * stack that is still in use.
+ *
+ * It switches directly to the next task where there is one: going by the loop
+ * would be a second switch, and its stack a second set of cache lines.
  *
  * errno belongs to the task: it is saved around each switch, and looked up anew
- * after it, since the thread may be another.
+ * after it, since the thread may be another.  The worker behind a switch is the
+ * one that the switch passes, for the same reason.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,59 +24,71 @@
 
 #include <stddef.h>
 
-static void
-ring(struct coact__timer *alarm)
-{
-    coact__task_wake(
-        (struct coact__task *)((char *)alarm -
-                               offsetof(struct coact__task, alarm)));
-}
-
 void
-coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler)
+coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
+                 uint8_t role)
 {
     // Member by member: whoever still holds an old address may be pushing, and
     // must find the inbox closed until it is open.
-    task->runnable = (struct coact__runnable){0};
+    task->runnable = (struct coact__runnable){.role = role, .is_fresh = true};
+    task->given = NULL;
     task->scheduler = scheduler;
     task->context = (struct coact__context){0};
     task->stack = (struct coact__stack){0};
-    task->alarm = (struct coact__timer){.fire = ring};
     task->stack_class = 0;
     task->after = 0;
     coact__inbox_open(&task->inbox);
 }
 
-static void
-put_in_ring(struct coact__worker *worker, struct coact__runnable *runnable)
+/* The worker of this scheduler that this thread is, or NULL. */
+static struct coact__worker *
+worker_here(struct coact__scheduler *scheduler)
 {
-    struct coact__batch overflow = {0};
-    if (!coact__runq_push(&worker->queue, runnable, &overflow)) {
-        coact__globalq_push_batch(&worker->scheduler->global, &overflow);
-    }
+    struct coact__worker *worker = coact__here()->worker;
+    return worker != NULL && worker->scheduler == scheduler ? worker : NULL;
+}
+
+static void
+ready_elsewhere(struct coact__task *task)
+{
+    coact__globalq_push(&task->scheduler->global, &task->runnable);
+    coact__park_announce(task->scheduler);
 }
 
 void
 coact__task_ready(struct coact__task *task)
 {
-    struct coact__scheduler *scheduler = task->scheduler;
-    struct coact__worker *worker = coact__here()->worker;
-    if (worker == NULL || worker->scheduler != scheduler) {
-        coact__globalq_push(&scheduler->global, &task->runnable);
-        coact__park_announce(scheduler);
-        return;
+    struct coact__worker *worker = worker_here(task->scheduler);
+    if (worker == NULL) {
+        ready_elsewhere(task);
+    } else if (coact__worker_current(worker) == NULL) {
+        // A timer's or a descriptor's: there is no message that is warm.
+        coact__ready_put(&worker->ready, &task->runnable);
+    } else {
+        coact__ready_put_next(&worker->ready, &task->runnable);
     }
-    if (worker->current == NULL) {
-        put_in_ring(worker, &task->runnable); // a timer's or a descriptor's
-        return;
+}
+
+void
+coact__task_ready_on(struct coact__worker *worker, struct coact__task *task)
+{
+    coact__ready_put_next(&worker->ready, &task->runnable);
+}
+
+bool
+coact__task_start(struct coact__task *task)
+{
+    struct coact__worker *worker = worker_here(task->scheduler);
+    if (worker != NULL && coact__worker_current(worker) != NULL) {
+        return coact__ready_put_fresh(&worker->ready, &task->runnable);
     }
-    // The one woken last runs next, on what is warm; acq_rel pairs with whoever
-    // takes from the slot: the task as its waker left it.
-    struct coact__runnable *before = atomic_exchange_explicit(
-        &worker->next, &task->runnable, memory_order_acq_rel);
-    if (before != NULL) {
-        put_in_ring(worker, before);
+    task->runnable.rank = COACT__RANK_PATIENT;
+    if (worker != NULL) {
+        coact__ready_put(&worker->ready, &task->runnable);
+    } else {
+        ready_elsewhere(task);
     }
+    return false;
 }
 
 void
@@ -83,31 +99,84 @@ coact__task_wake(struct coact__task *task)
     }
 }
 
-/* Leave our stack for the loop of the worker that runs us. */
+struct coact__inbox_node *
+coact__task_close(struct coact__task *task)
+{
+    struct coact__inbox_node *given = task->given;
+    struct coact__inbox_node *rest = coact__inbox_close_by_owner(&task->inbox);
+    if (given == NULL) {
+        return rest;
+    }
+    task->given = NULL;
+    given->next = rest;
+    return given;
+}
+
+/* ---- Leaving ---- */
+
+static struct coact__worker *
+worker_of_current(const struct coact__task *task)
+{
+    struct coact__worker *worker = coact__here()->worker;
+    COACT__INVARIANT(worker != NULL && coact__worker_current(worker) == task);
+    return worker;
+}
+
+/* Say what becomes of us, and choose whom to switch to. */
+static struct coact__context *
+leave_for(struct coact__worker *worker, struct coact__task *task,
+          enum coact__after after)
+{
+    task->after = (uint8_t)after;
+    struct coact__task *next = coact__worker_next(worker);
+    worker->left = task;
+    if (next == NULL) {
+        return &worker->context;
+    }
+    coact__worker_enter(worker, next);
+    return &next->context;
+}
+
+/* Leave our stack, and come back to it. */
 static void
 leave(struct coact__task *task, enum coact__after after)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    COACT__INVARIANT(worker != NULL && worker->current == task);
-    int saved = *coact__errno_here();
-    task->after = (uint8_t)after;
-    coact__context_switch(&task->context, &worker->context, NULL);
-    *coact__errno_here() = saved;
+    struct coact__worker *worker = worker_of_current(task);
+    int saved = *worker->errno_at;
+    struct coact__context *to = leave_for(worker, task, after);
+    worker = coact__context_switch(&task->context, to, worker);
+    coact__worker_settle(worker);
+    *worker->errno_at = saved;
+}
+
+/* The deadline of a wait; on the stack of who waits, which stays until it is
+   cancelled. */
+struct alarm {
+    struct coact__timer timer; /* first */
+    struct coact__task *task;
+};
+
+static void
+ring(struct coact__timer *timer)
+{
+    coact__task_wake(((struct alarm *)timer)->task);
 }
 
 void
 coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                  int64_t deadline_ns)
 {
+    enum coact__after after =
+        how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
     if (deadline_ns == INT64_MAX) {
-        leave(task, how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
-                                                  : COACT__AFTER_DEAF);
+        leave(task, after);
         return;
     }
-    coact__timer_arm(&coact__here()->worker->timers, &task->alarm, deadline_ns);
-    leave(task, how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
-                                              : COACT__AFTER_DEAF);
-    coact__timer_cancel(&task->alarm);
+    struct alarm alarm = {.timer = {.fire = ring}, .task = task};
+    coact__timer_arm(&worker_of_current(task)->timers, &alarm.timer,
+                     deadline_ns);
+    leave(task, after);
+    coact__timer_cancel(&alarm.timer);
 }
 
 void
@@ -119,8 +188,7 @@ coact__task_yield(struct coact__task *task)
 void
 coact__task_end(struct coact__task *task)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    COACT__INVARIANT(worker != NULL && worker->current == task);
-    task->after = COACT__AFTER_END;
-    coact__context_switch_final(&task->context, &worker->context, NULL);
+    struct coact__worker *worker = worker_of_current(task);
+    struct coact__context *to = leave_for(worker, task, COACT__AFTER_END);
+    coact__context_switch_final(&task->context, to, worker);
 }

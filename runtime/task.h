@@ -6,9 +6,13 @@
  * again.  That makes each source of wake-ups (a message, a timer, a descriptor,
  * a kill) free to wake too often, and none needs to know of the others.
  *
- * A task takes a stack when it first runs, not when it is started.  Its memory
- * is its owner's and must be type-stable: late wake-ups may reach it after its
- * end, and find a closed inbox or a task that looks again and sleeps on.
+ * A task takes a stack when it first runs, not when it is started.  One that
+ * ends a run with COACT__AFTER_REST gives it back, and begins anew, on another
+ * stack, when something arrives.
+ *
+ * A task's memory is its owner's and must be type-stable: late wake-ups may
+ * reach it after its end, and find a closed inbox or a task that looks again
+ * and sleeps on.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,39 +25,68 @@
 #include "runtime/stack.h"
 #include "runtime/timers.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct coact__scheduler;
+struct coact__worker;
 
 /* What the worker does with a task that has just been switched away from. */
 enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
+    COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
 struct coact__task {
     struct coact__runnable runnable; /* first */
     struct coact__inbox inbox;
+    struct coact__inbox_node *given; /* left by who claimed it; older than what
+                                        is in the inbox */
+    struct coact__context context; /* fcontext is NULL while it has no stack */
+    struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
-    struct coact__context context;
-    struct coact__stack stack; /* low is NULL before it first runs */
-    struct coact__timer alarm; /* the deadline of the wait it is in */
-    uint8_t stack_class;       /* set before it first runs */
-    uint8_t after;             /* enum coact__after */
+    uint8_t stack_class; /* set before it first runs */
+    uint8_t after;       /* enum coact__after */
 };
 
 /* A task at rest: open, without a stack, not scheduled. */
 void coact__task_init(struct coact__task *task,
-                      struct coact__scheduler *scheduler);
+                      struct coact__scheduler *scheduler, uint8_t role);
 
-/* Schedule a task.  By the one who owns it: who made it, or whose push or wake
-   found it asleep.  from any */
+/* Schedule a task.  By the one who owns it: whose push, claim or wake found it
+   asleep.  from any */
 void coact__task_ready(struct coact__task *task);
+
+/* The same by who knows that he is an actor of this worker. */
+void coact__task_ready_on(struct coact__worker *worker,
+                          struct coact__task *task);
+
+/* Schedule a task that has never run.  True: the caller should give way to
+   those that were made before.  from any */
+bool coact__task_start(struct coact__task *task);
 
 /* End its sleep, or prevent the next.  from any */
 void coact__task_wake(struct coact__task *task);
+
+/* All that has arrived, oldest first; NULL if nothing.  By the task itself. */
+static inline struct coact__inbox_node *
+coact__task_take(struct coact__task *task)
+{
+    struct coact__inbox_node *given = task->given;
+    struct coact__inbox_node *rest = coact__inbox_take_by_owner(&task->inbox);
+    if (given == NULL) {
+        return rest;
+    }
+    task->given = NULL;
+    given->next = rest;
+    return given;
+}
+
+/* The same at its end: nothing is let in from then on. */
+struct coact__inbox_node *coact__task_close(struct coact__task *task);
 
 /* By the task itself, on its own stack: */
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,

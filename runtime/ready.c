@@ -1,0 +1,248 @@
+/*
+ * ready.c - what is off the fast ways: turns, theft, and giving up everything.
+ *
+ * Invariants, for whoever is inside
+ *   R1  What is in slot and fresh has the role whose turn it is.
+ *   R2  length counts lines and fresh; bit r of waiting is set exactly while a
+ *       line of role r has some.
+ *   R3  A runnable is in one place at a time, and its fields belong to the lock
+ *       while it is there.
+ *
+ * A thief takes at most COACT__STEAL_MOST from one place: it has to walk along
+ * a line to cut it, and the owner may be waiting.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/ready.h"
+
+#include "runtime/invariant.h"
+
+#include <string.h>
+
+_Static_assert((COACT__FRESH & (COACT__FRESH - 1)) == 0,
+               "positions wrap at 2^32, places must wrap with them");
+_Static_assert(COACT__ROLES <= 32, "a bit for each in one word");
+
+void
+coact__ready_init(struct coact__ready *ready, bool is_bias_possible)
+{
+    memset(ready, 0, sizeof(*ready));
+    coact__bias_init(&ready->bias, is_bias_possible);
+}
+
+static struct coact__runnable *
+from_oldest_fresh(struct coact__ready *ready)
+{
+    if (ready->fresh_first == ready->fresh_end) {
+        return NULL;
+    }
+    coact__ready_count(ready, (uint32_t)-1);
+    return ready->fresh[ready->fresh_first++ % COACT__FRESH];
+}
+
+struct coact__runnable *
+coact__ready_pop_reversed(struct coact__ready *ready)
+{
+    struct coact__runnable *r =
+        coact__ready_from_line(ready, COACT__RANK_PATIENT);
+    if (r == NULL) {
+        r = from_oldest_fresh(ready);
+    }
+    if (r == NULL) {
+        r = coact__ready_from_line(ready, COACT__RANK_PROMPT);
+    }
+    return r != NULL ? r : coact__ready_from_slot(ready);
+}
+
+bool
+coact__ready_put_fresh(struct coact__ready *ready, struct coact__runnable *r)
+{
+    coact__bias_enter(&ready->bias);
+    uint32_t count = ready->fresh_end - ready->fresh_first;
+    if (r->role != ready->role || count == COACT__FRESH) {
+        r->rank = COACT__RANK_PATIENT;
+        coact__ready_line_up(ready, r);
+    } else {
+        ready->fresh[ready->fresh_end++ % COACT__FRESH] = r;
+        coact__ready_count(ready, 1);
+    }
+    coact__bias_leave(&ready->bias);
+    return count + 1 >= COACT__FRESH;
+}
+
+void
+coact__ready_put_all(struct coact__ready *ready, struct coact__batch *batch)
+{
+    coact__bias_enter(&ready->bias);
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(batch)) != NULL) {
+        coact__ready_line_up(ready, r);
+    }
+    coact__bias_leave(&ready->bias);
+}
+
+/* Inside: slot and fresh to their lines (R1). */
+static void
+line_up_all(struct coact__ready *ready)
+{
+    struct coact__runnable *r = coact__ready_from_slot(ready);
+    if (r != NULL) {
+        coact__ready_line_up(ready, r);
+    }
+    while ((r = from_oldest_fresh(ready)) != NULL) {
+        r->rank = COACT__RANK_PATIENT;
+        coact__ready_line_up(ready, r);
+    }
+}
+
+void
+coact__ready_turn(struct coact__ready *ready, uint32_t role, uint32_t urgent)
+{
+    if (role == ready->role && urgent == ready->urgent) {
+        return; // nobody else writes them
+    }
+    coact__bias_enter(&ready->bias);
+    if (role != ready->role) {
+        line_up_all(ready);
+        ready->role = role;
+    }
+    ready->urgent = urgent;
+    coact__bias_leave(&ready->bias);
+}
+
+/* Inside: all lines to a batch, the prompt ones first. */
+static uint32_t
+empty(struct coact__ready *ready, struct coact__batch *out)
+{
+    line_up_all(ready);
+    uint32_t count = coact__ready_length(ready);
+    for (int rank = 0; rank < COACT__RANKS; rank++) {
+        for (uint32_t role = 0; role < COACT__ROLES; role++) {
+            coact__batch_append_all(out, &ready->lines[role][rank]);
+        }
+    }
+    atomic_store_explicit(&ready->length, 0, memory_order_relaxed);
+    atomic_store_explicit(&ready->waiting, 0, memory_order_relaxed);
+    return count;
+}
+
+/* Take the nth out of a chain that has so many. */
+static struct coact__runnable *
+cut_nth(struct coact__batch *batch, uint32_t n)
+{
+    struct coact__runnable *before = NULL;
+    struct coact__runnable *r = batch->first;
+    while (n-- > 0) {
+        before = r;
+        r = r->next;
+    }
+    if (before == NULL) {
+        batch->first = r->next;
+    } else {
+        before->next = r->next;
+    }
+    if (r == batch->last) {
+        batch->last = before;
+    }
+    batch->count--;
+    return r;
+}
+
+struct coact__runnable *
+coact__ready_pop_nth(struct coact__ready *ready, uint32_t n)
+{
+    struct coact__runnable *found = NULL;
+    coact__bias_enter(&ready->bias);
+    line_up_all(ready);
+    for (uint32_t i = 0; i < COACT__ROLES * COACT__RANKS && found == NULL;
+         i++) {
+        struct coact__batch *line =
+            &ready->lines[i / COACT__RANKS][i % COACT__RANKS];
+        if (n < line->count) {
+            found = cut_nth(line, n);
+            coact__ready_count(ready, (uint32_t)-1);
+        } else {
+            n -= line->count;
+        }
+    }
+    coact__bias_leave(&ready->bias);
+    return found;
+}
+
+uint32_t
+coact__ready_give_up_all(struct coact__ready *ready, struct coact__batch *out)
+{
+    coact__bias_enter(&ready->bias);
+    uint32_t count = empty(ready, out);
+    coact__bias_leave(&ready->bias);
+    return count;
+}
+
+uint32_t
+coact__ready_take_all(struct coact__ready *victim, struct coact__batch *out)
+{
+    if (!coact__ready_has_slot(victim) && coact__ready_length(victim) == 0) {
+        return 0;
+    }
+    if (!coact__bias_take(&victim->bias)) {
+        return 0;
+    }
+    uint32_t count = empty(victim, out);
+    coact__bias_give(&victim->bias);
+    return count;
+}
+
+/* Inside: cut the older half off a line. */
+static void
+halve(struct coact__ready *victim, struct coact__batch *line,
+      struct coact__batch *out)
+{
+    uint32_t n = line->count - line->count / 2;
+    n = n < COACT__STEAL_MOST ? n : COACT__STEAL_MOST;
+    coact__ready_count(victim, (uint32_t)-n);
+    while (n-- > 0) {
+        coact__batch_append(out, coact__batch_pop(line));
+    }
+}
+
+/* Inside: the older half of everything but the slot. */
+static void
+take_half(struct coact__ready *victim, struct coact__batch *out)
+{
+    uint32_t fresh = victim->fresh_end - victim->fresh_first;
+    for (uint32_t n = fresh - fresh / 2; n > 0; n--) {
+        coact__batch_append(out, from_oldest_fresh(victim));
+    }
+    uint32_t waiting = 0;
+    for (uint32_t role = 0; role < COACT__ROLES; role++) {
+        struct coact__batch *lines = victim->lines[role];
+        halve(victim, &lines[COACT__RANK_PROMPT], out);
+        halve(victim, &lines[COACT__RANK_PATIENT], out);
+        if (lines[COACT__RANK_PROMPT].first != NULL ||
+            lines[COACT__RANK_PATIENT].first != NULL) {
+            waiting |= UINT32_C(1) << role;
+        }
+    }
+    atomic_store_explicit(&victim->waiting, waiting, memory_order_relaxed);
+}
+
+uint32_t
+coact__ready_steal(struct coact__ready *own, struct coact__ready *victim)
+{
+    if (coact__ready_length(victim) == 0 || !coact__bias_take(&victim->bias)) {
+        return 0;
+    }
+    struct coact__batch loot = {0};
+    take_half(victim, &loot);
+    coact__bias_give(&victim->bias);
+    uint32_t count = loot.count;
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(&loot)) != NULL) {
+        if (r->is_fresh) {
+            (void)coact__ready_put_fresh(own, r);
+        } else {
+            coact__ready_put(own, r);
+        }
+    }
+    return count;
+}

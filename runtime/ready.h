@@ -1,0 +1,245 @@
+/*
+ * ready.h - what one worker is to run: it puts in and takes out, others may
+ * take what they find.
+ *
+ * Four places, because those who wait for a processor do so for different
+ * reasons:
+ *   slot     the one that was woken last; its message is warm.  Run next
+ *   fresh    those that have never run, the newest first: a tree of actors is
+ *            walked in depth then, and few of them need a stack at a time.
+ *            Thieves take the oldest, which have the most below them
+ *   lines    for each role two queues, oldest first: who waited for something
+ *            that has come (prompt), before who could go on all the time
+ *            (patient)
+ * One in COACT__STREAK picks goes the other way round, so that none of them
+ * starves behind another.
+ *
+ * Everything is under a biased lock (bias.h), so nothing is private: whatever a
+ * worker has queued others can take, also while it is stuck in an actor.
+ *
+ * Between roles the owner asks roles.h; slot and fresh belong to the role whose
+ * turn it is, so in a program with one role that question is never asked.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COACT_RUNTIME_READY_H
+#define COACT_RUNTIME_READY_H
+
+#include "runtime/bias.h"
+#include "runtime/runnable.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COACT__ROLES 16
+#ifndef COACT__FRESH
+#define COACT__FRESH 256u /* a power of two */
+#endif
+#define COACT__STREAK 61u
+#define COACT__STEAL_MOST 256u
+
+struct coact__ready {
+    struct coact__bias bias;
+    // Written inside, by whoever is there; read by others as a hint (relaxed).
+    _Atomic(struct coact__runnable *) slot;
+    _Atomic uint32_t length;  /* of lines and fresh, without the slot */
+    _Atomic uint32_t waiting; /* bit r: a line of role r has some */
+    // Only inside.
+    uint32_t streak;
+    uint32_t role;   /* whose turn it is */
+    uint32_t urgent; /* bit r: role r does not wait for the next look */
+    uint32_t fresh_first, fresh_end;
+    struct coact__runnable *fresh[COACT__FRESH];
+    struct coact__batch lines[COACT__ROLES][COACT__RANKS];
+};
+
+void coact__ready_init(struct coact__ready *ready, bool is_bias_possible);
+
+/* ---- By the owner -------------------------------------------------------- */
+
+/* Next, before all others; who was to be that goes to its line. */
+static inline void coact__ready_put_next(struct coact__ready *ready,
+                                         struct coact__runnable *r);
+
+/* At the end of its line, or at the end of a batch that holds any. */
+static inline void coact__ready_put(struct coact__ready *ready,
+                                    struct coact__runnable *r);
+void coact__ready_put_all(struct coact__ready *ready,
+                          struct coact__batch *batch);
+
+/* One that has never run.  True: there are so many by now that they should get
+   a turn before more are made. */
+bool coact__ready_put_fresh(struct coact__ready *ready,
+                            struct coact__runnable *r);
+
+/* The next of the role whose turn it is; NULL if there is none, or an urgent role
+   waits too, or the owner is asked to look up (bias.attention): the loop of the
+   worker then sees to it. */
+static inline struct coact__runnable *
+coact__ready_pop(struct coact__ready *ready);
+
+/* Give the turn to a role; then pop is about it, until one of the urgent ones
+   (bit r: role r) has something. */
+void coact__ready_turn(struct coact__ready *ready, uint32_t role,
+                       uint32_t urgent);
+
+/* For simulation: the nth of all, slot and fresh included (n from 0); NULL if
+   there are not so many. */
+struct coact__runnable *coact__ready_pop_nth(struct coact__ready *ready,
+                                             uint32_t n);
+
+/* ---- By others ----------------------------------------------------------- */
+
+/* Move the older half of what the victim has, but for its slot, to our own; how
+   many.  from the owner of own */
+uint32_t coact__ready_steal(struct coact__ready *own,
+                            struct coact__ready *victim);
+
+/* Take everything, the slot too, to the end of a batch; how many.
+   from any but the owner */
+uint32_t coact__ready_take_all(struct coact__ready *victim,
+                               struct coact__batch *out);
+
+/* The same by the owner. */
+uint32_t coact__ready_give_up_all(struct coact__ready *ready,
+                                  struct coact__batch *out);
+
+/* How many there are, more or less.  from any */
+static inline uint32_t
+coact__ready_length(const struct coact__ready *ready)
+{
+    return atomic_load_explicit(&ready->length, memory_order_relaxed);
+}
+
+static inline bool
+coact__ready_has_slot(const struct coact__ready *ready)
+{
+    return atomic_load_explicit(&ready->slot, memory_order_relaxed) != NULL;
+}
+
+static inline uint32_t
+coact__ready_waiting(const struct coact__ready *ready)
+{
+    return atomic_load_explicit(&ready->waiting, memory_order_relaxed);
+}
+
+/* ---- Inside: the lock is held -------------------------------------------- */
+
+static inline void
+coact__ready_count(struct coact__ready *ready, uint32_t change)
+{
+    atomic_store_explicit(
+        &ready->length,
+        atomic_load_explicit(&ready->length, memory_order_relaxed) + change,
+        memory_order_relaxed);
+}
+
+static inline void
+coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
+{
+    coact__batch_append(&ready->lines[r->role][r->rank], r);
+    atomic_store_explicit(
+        &ready->waiting,
+        atomic_load_explicit(&ready->waiting, memory_order_relaxed) |
+            UINT32_C(1) << r->role,
+        memory_order_relaxed);
+    coact__ready_count(ready, 1);
+}
+
+static inline struct coact__runnable *
+coact__ready_from_line(struct coact__ready *ready, enum coact__rank rank)
+{
+    struct coact__batch *lines = ready->lines[ready->role];
+    struct coact__runnable *r = coact__batch_pop(&lines[rank]);
+    if (r != NULL) {
+        coact__ready_count(ready, (uint32_t)-1);
+        if (lines[COACT__RANK_PROMPT].first == NULL &&
+            lines[COACT__RANK_PATIENT].first == NULL) {
+            atomic_store_explicit(
+                &ready->waiting,
+                atomic_load_explicit(&ready->waiting, memory_order_relaxed) &
+                    ~(UINT32_C(1) << ready->role),
+                memory_order_relaxed);
+        }
+    }
+    return r;
+}
+
+static inline struct coact__runnable *
+coact__ready_from_slot(struct coact__ready *ready)
+{
+    struct coact__runnable *r =
+        atomic_load_explicit(&ready->slot, memory_order_relaxed);
+    if (r != NULL) {
+        atomic_store_explicit(&ready->slot, NULL, memory_order_relaxed);
+    }
+    return r;
+}
+
+static inline struct coact__runnable *
+coact__ready_from_fresh(struct coact__ready *ready)
+{
+    if (ready->fresh_first == ready->fresh_end) {
+        return NULL;
+    }
+    coact__ready_count(ready, (uint32_t)-1);
+    return ready->fresh[--ready->fresh_end % COACT__FRESH];
+}
+
+/* The other way round: those that the rule keeps waiting. */
+struct coact__runnable *coact__ready_pop_reversed(struct coact__ready *ready);
+
+/* ---- The owner's fast ways ----------------------------------------------- */
+
+static inline void
+coact__ready_put_next(struct coact__ready *ready, struct coact__runnable *r)
+{
+    coact__bias_enter(&ready->bias);
+    if (COACT__UNLIKELY(r->role != ready->role)) {
+        coact__ready_line_up(ready, r);
+    } else {
+        struct coact__runnable *before =
+            atomic_load_explicit(&ready->slot, memory_order_relaxed);
+        atomic_store_explicit(&ready->slot, r, memory_order_relaxed);
+        if (before != NULL) {
+            coact__ready_line_up(ready, before);
+        }
+    }
+    coact__bias_leave(&ready->bias);
+}
+
+static inline void
+coact__ready_put(struct coact__ready *ready, struct coact__runnable *r)
+{
+    coact__bias_enter(&ready->bias);
+    coact__ready_line_up(ready, r);
+    coact__bias_leave(&ready->bias);
+}
+
+static inline struct coact__runnable *
+coact__ready_pop(struct coact__ready *ready)
+{
+    if (!coact__ready_has_slot(ready) && coact__ready_length(ready) == 0) {
+        return NULL;
+    }
+    struct coact__runnable *r = NULL;
+    coact__bias_enter(&ready->bias);
+    if (COACT__LIKELY((coact__ready_waiting(ready) & ready->urgent) == 0 &&
+                      !atomic_load_explicit(&ready->bias.attention,
+                                            memory_order_relaxed))) {
+        if (COACT__UNLIKELY(++ready->streak >= COACT__STREAK)) {
+            ready->streak = 0;
+            r = coact__ready_pop_reversed(ready);
+        } else if ((r = coact__ready_from_slot(ready)) == NULL &&
+                   (r = coact__ready_from_line(ready, COACT__RANK_PROMPT)) ==
+                       NULL &&
+                   (r = coact__ready_from_fresh(ready)) == NULL) {
+            r = coact__ready_from_line(ready, COACT__RANK_PATIENT);
+        }
+    }
+    coact__bias_leave(&ready->bias);
+    return r;
+}
+
+#endif
