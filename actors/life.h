@@ -325,6 +325,17 @@ void coact__wait(struct coact__actor *actor, const char *doing,
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+static inline void
+coact__note_wait_on(const struct coact__worker *worker,
+                    struct coact__actor *actor, const char *doing)
+{
+    // Relaxed: for the list of actors, which is a picture in passing.
+    atomic_store_explicit(
+        &actor->since_ns,
+        atomic_load_explicit(&worker->looked_ns, memory_order_relaxed),
+        memory_order_relaxed);
+    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+}
 
 /* Let others run, in a call that does not wait: no signal is acted upon.  Does
    nothing where the actor must not be switched away from. */

@@ -212,13 +212,7 @@ coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
 void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
-    // Relaxed: for the list of actors, which is a picture in passing.
-    atomic_store_explicit(
-        &actor->since_ns,
-        atomic_load_explicit(&coact__here()->worker->looked_ns,
-                             memory_order_relaxed),
-        memory_order_relaxed);
-    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+    coact__note_wait_on(coact__here()->worker, actor, doing);
 }
 
 void
@@ -439,6 +433,15 @@ walk_on(struct coact__actor *actor, struct walk *walk)
 }
 
 static struct coact_receipt
+receipt_for(struct coact__actor *actor, struct coact__envelope *message)
+{
+    hold(&actor->held, message);
+    return (struct coact_receipt){.message = coact__payload_of(message),
+                                  .number = message->item.number,
+                                  .open = true};
+}
+
+static struct coact_receipt
 hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     if (envelope->item.kind == COACT__KIND_TICK) {
@@ -446,10 +449,7 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     } else if (envelope->item.kind == COACT__KIND_DOWN) {
         coact__watch_news_taken(actor, envelope);
     }
-    hold(&actor->held, envelope);
-    return (struct coact_receipt){.message = coact__payload_of(envelope),
-                                  .number = envelope->item.number,
-                                  .open = true};
+    return receipt_for(actor, envelope);
 }
 
 static bool
@@ -481,12 +481,78 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
     return NULL;
 }
 
+/* Is there anything to see to before the next message: an end, a signal? */
+static bool
+is_undisturbed(struct coact__actor *actor)
+{
+    // Acquire pairs with a kill's release: its caller's writes before it.
+    return actor->stage == COACT__STAGE_ALIVE &&
+           (atomic_load_explicit(&actor->word, memory_order_acquire) &
+            COACT__ACTOR_KILL) == 0 &&
+           !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* The oldest message, if it is one like most: sent by an actor here, to one that
+   has no bound.  NULL: the long way tells. */
+static struct coact__envelope *
+take_quickly(struct coact__actor *actor)
+{
+    if (!is_undisturbed(actor) ||
+        atomic_load_explicit(&actor->bound, memory_order_relaxed) != NULL) {
+        return NULL;
+    }
+    struct coact__envelope *first = actor->first;
+    if (first != NULL) {
+        if (first->item.kind != COACT__KIND_MESSAGE) {
+            return NULL;
+        }
+        coact__unqueue(actor, NULL, first);
+        return first;
+    }
+    struct coact__item *given = (struct coact__item *)actor->task.given;
+    if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
+        given->generation !=
+            atomic_load_explicit(&actor->generation, memory_order_relaxed)) {
+        return NULL;
+    }
+    actor->task.given = NULL;
+    return coact__envelope_of_item(given);
+}
+
+/* Sleep once, as plainly as most do. */
+static struct coact__envelope *
+sleep_and_take_quickly(struct coact__worker *worker, struct coact__actor *actor)
+{
+    if (!is_undisturbed(actor) || actor->first != NULL ||
+        actor->task.given != NULL ||
+        !coact__inbox_is_empty(&actor->task.inbox)) {
+        return NULL;
+    }
+    coact__note_wait_on(worker, actor, "receive");
+    coact__task_listen(worker, &actor->task);
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    return take_quickly(actor);
+}
+
 struct coact_receipt
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
-    struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
-    if (actor == NULL) {
+    struct coact__worker *worker = coact__here()->worker;
+    struct coact__actor *actor =
+        worker != NULL ? (struct coact__actor *)coact__worker_current(worker)
+                       : NULL;
+    if (COACT__UNLIKELY(actor == NULL)) {
+        (void)coact__actor_or_misuse("COACT_RECEIVE");
         return (struct coact_receipt){.open = false};
+    }
+    if (count == 0) {
+        struct coact__envelope *message = take_quickly(actor);
+        if (message == NULL && deadline_ns == COACT_FOREVER) {
+            message = sleep_and_take_quickly(worker, actor);
+        }
+        if (message != NULL) {
+            return receipt_for(actor, message);
+        }
     }
     struct walk walk = {NULL, numbers, count};
     uint32_t number = 0;

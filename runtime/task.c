@@ -139,14 +139,20 @@ leave_for(struct coact__worker *worker, struct coact__task *task,
 
 /* Leave our stack, and come back to it. */
 static void
-leave(struct coact__task *task, enum coact__after after)
+leave(struct coact__worker *worker, struct coact__task *task,
+      enum coact__after after)
 {
-    struct coact__worker *worker = worker_of_current(task);
     int saved = *worker->errno_at;
     struct coact__context *to = leave_for(worker, task, after);
     worker = coact__context_switch(&task->context, to, worker);
     coact__worker_settle(worker);
     *worker->errno_at = saved;
+}
+
+void
+coact__task_listen(struct coact__worker *worker, struct coact__task *task)
+{
+    leave(worker, task, COACT__AFTER_LISTEN);
 }
 
 /* The deadline of a wait; on the stack of who waits, which stays until it is
@@ -168,21 +174,21 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 {
     enum coact__after after =
         how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
+    struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        leave(task, after);
+        leave(worker, task, after);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
-    coact__timer_arm(&worker_of_current(task)->timers, &alarm.timer,
-                     deadline_ns);
-    leave(task, after);
+    coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
+    leave(worker, task, after);
     coact__timer_cancel(&alarm.timer);
 }
 
 void
 coact__task_yield(struct coact__task *task)
 {
-    leave(task, COACT__AFTER_YIELD);
+    leave(worker_of_current(task), task, COACT__AFTER_YIELD);
 }
 
 void

@@ -75,13 +75,9 @@ fall_asleep(struct coact__worker *worker, struct coact__task *task,
 }
 
 void
-coact__worker_settle(struct coact__worker *worker)
+coact__worker_settle_left(struct coact__worker *worker,
+                          struct coact__task *task)
 {
-    struct coact__task *task = worker->left;
-    if (task == NULL) {
-        return;
-    }
-    worker->left = NULL;
     switch ((enum coact__after)task->after) {
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
