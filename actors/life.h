@@ -38,6 +38,8 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__mutexes;
+struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
 enum coact__stage {
@@ -103,6 +105,9 @@ struct coact__actor {
     struct coact__envelope *held; /* received, by blocks that are open */
     struct coact__envelope *kept; /* beyond their blocks */
     struct coact__extra *extra;
+    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    struct coact__mutexes *mutexes; /* NULL: it never locked one */
+    uint32_t mutexes_held;
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     const char *_Atomic doing;
@@ -113,7 +118,8 @@ struct coact__actor {
     int end_code;             /* from ASKED on */
     uint8_t stage;            /* enum coact__stage */
     bool traps;
-    bool is_killed; /* clean-ups may not wait */
+    bool is_killed;    /* clean-ups may not wait */
+    uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
     struct coact__actor *next_free;
 };
 

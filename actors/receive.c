@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -215,6 +216,7 @@ void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
+    coact__suspend_check(actor, doing);
     if (actor->stage == COACT__STAGE_ENDING &&
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
@@ -446,6 +448,7 @@ static struct coact__envelope *
 await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
       uint32_t *number)
 {
+    coact__switch_check(actor, "receive");
     int rc = coact__wait_begin(actor);
     while (rc == 0) {
         struct coact__envelope *found = walk_on(actor, walk);
