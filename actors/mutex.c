@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* The runtime's own locks are counted elsewhere (runtime/held.h). */
+/* They count the library's own locks (held_mutex.h); these are the user's. */
 #undef pthread_mutex_lock
 #undef pthread_mutex_trylock
 #undef pthread_mutex_unlock

@@ -7,16 +7,13 @@
  * library holds on it; a switch with one held, and a call that may wait, abort
  * and name the place where it was taken.  Other builds have nothing of this.
  *
- * Those builds compile every file of the library with this header before all
- * else: that is how the calls of pthread.h are counted without being written
- * otherwise.  A call in brackets, (pthread_mutex_lock)(m), is not counted.
+ * The spin locks count themselves (spin.h), the calls of pthread.h are counted
+ * by held_mutex.h, which those builds put before every file of the library.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef COACT_RUNTIME_HELD_H
 #define COACT_RUNTIME_HELD_H
-
-#include <pthread.h>
 
 /* What one thread holds. */
 struct coact__held {
@@ -30,7 +27,7 @@ struct coact__held {
 void coact__held_take(const char *file, int line);
 void coact__held_give(void);
 
-/* Count a mutex if `rc` says that it is locked now; returns rc. */
+/* Count a mutex if `rc`, of pthread.h, says that it is locked now; returns rc. */
 int coact__held_if(int rc, const char *file, int line);
 
 /* Abort if this thread holds any, saying what is being done. */
@@ -39,13 +36,6 @@ void coact__held_check(const char *doing);
 /* What this thread holds does not count, until it is put back. */
 struct coact__held coact__held_set_aside(void);
 void coact__held_put_back(struct coact__held held);
-
-#define pthread_mutex_lock(mutex)                                              \
-    coact__held_if(pthread_mutex_lock(mutex), __FILE__, __LINE__)
-#define pthread_mutex_trylock(mutex)                                           \
-    coact__held_if(pthread_mutex_trylock(mutex), __FILE__, __LINE__)
-#define pthread_mutex_unlock(mutex)                                            \
-    (coact__held_give(), pthread_mutex_unlock(mutex))
 
 #else
 

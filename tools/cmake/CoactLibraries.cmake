@@ -6,7 +6,7 @@ get_property(coact_all_sources GLOBAL PROPERTY COACT_SOURCES)
 
 # Where a misuse aborts, the locks that the library holds are counted too.
 set(coact_count_locks
-    "$<$<AND:$<BOOL:${COACT_ABORT_ON_MISUSE}>,$<COMPILE_LANGUAGE:C>>:SHELL:-include ${PROJECT_SOURCE_DIR}/runtime/held.h>"
+    "$<$<AND:$<BOOL:${COACT_ABORT_ON_MISUSE}>,$<COMPILE_LANGUAGE:C>>:SHELL:-include ${PROJECT_SOURCE_DIR}/runtime/held_mutex.h>"
 )
 
 # Compiled once, as position-independent code, for both the .so and the .a.
