@@ -59,6 +59,7 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__mutexes *mutexes;  /* where those that are held were locked */
     struct coact_reason last_reason; /* of the last ask or join */
     struct coact_reason end_reason;  /* why we are asked to end */
     int64_t end_deadline_ns;         /* until when clean-ups may wait */
@@ -106,8 +107,6 @@ struct coact__actor {
     struct coact__envelope *kept; /* beyond their blocks */
     struct coact__extra *extra;
     struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
-    struct coact__mutexes *mutexes; /* NULL: it never locked one */
-    uint32_t mutexes_held;
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     const char *_Atomic doing;
@@ -120,6 +119,7 @@ struct coact__actor {
     bool traps;
     bool is_killed;    /* clean-ups may not wait */
     uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+    uint16_t mutexes_held;
     struct coact__actor *next_free;
 };
 

@@ -7,9 +7,9 @@
  * with it held is found, only the line of the lock is not known.  So a lock
  * never fails for want of memory.
  *
- * `mutexes_held` is the number of locks not undone: noted ones, first in
- * `places`, and the others.  A mutex that can be locked again by its owner is
- * in there once for each time.
+ * `mutexes_held` is the number of locks not undone: noted ones, which are first
+ * in `places`, and the others.  A mutex that its owner may lock again is in
+ * there once for each time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,16 +37,30 @@ struct coact__mutexes {
     } places[PLACES];
 };
 
+/* NULL: it has noted none. */
+static struct coact__mutexes *
+mutexes_of(const struct coact__actor *actor)
+{
+    return actor->extra != NULL ? actor->extra->mutexes : NULL;
+}
+
+static struct coact__mutexes *
+mutexes_to_note_in(struct coact__actor *actor)
+{
+    struct coact__extra *extra = coact__extra_of(actor);
+    if (extra != NULL && extra->mutexes == NULL) {
+        extra->mutexes = coact__alloc_zeroed(sizeof(*extra->mutexes));
+    }
+    return mutexes_of(actor);
+}
+
 static void
 note(struct coact__actor *actor, pthread_mutex_t *mutex, const char *file,
      int line)
 {
     actor->mutexes_held++;
     coact__no_switch_update(actor);
-    if (actor->mutexes == NULL) {
-        actor->mutexes = coact__alloc_zeroed(sizeof(*actor->mutexes));
-    }
-    struct coact__mutexes *held = actor->mutexes;
+    struct coact__mutexes *held = mutexes_to_note_in(actor);
     if (held != NULL && held->noted < PLACES) {
         held->places[held->noted].mutex = mutex;
         held->places[held->noted].file = file;
@@ -59,9 +73,10 @@ note(struct coact__actor *actor, pthread_mutex_t *mutex, const char *file,
 static uint32_t
 find(const struct coact__actor *actor, const pthread_mutex_t *mutex)
 {
-    uint32_t i = actor->mutexes != NULL ? actor->mutexes->noted : 0;
+    const struct coact__mutexes *held = mutexes_of(actor);
+    uint32_t i = held != NULL ? held->noted : 0;
     while (i > 0) {
-        if (actor->mutexes->places[--i].mutex == mutex) {
+        if (held->places[--i].mutex == mutex) {
             return i;
         }
     }
@@ -71,8 +86,8 @@ find(const struct coact__actor *actor, const pthread_mutex_t *mutex)
 static uint32_t
 not_noted(const struct coact__actor *actor)
 {
-    return actor->mutexes_held -
-           (actor->mutexes != NULL ? actor->mutexes->noted : 0);
+    const struct coact__mutexes *held = mutexes_of(actor);
+    return actor->mutexes_held - (held != NULL ? held->noted : 0);
 }
 
 static void
@@ -80,7 +95,7 @@ forget(struct coact__actor *actor, uint32_t at)
 {
     actor->mutexes_held--;
     coact__no_switch_update(actor);
-    struct coact__mutexes *held = actor->mutexes;
+    struct coact__mutexes *held = mutexes_of(actor);
     if (at == PLACES) {
         return; // one that found no place
     }
@@ -104,11 +119,18 @@ static int
 would_wait_for_itself(struct coact__actor *actor, uint32_t at, const char *file,
                       int line)
 {
-    return coact__misuse(actor->runtime, -EDEADLK, "coact_mutex_lock",
-                         "at %s:%d; it holds that mutex since %s:%d",
-                         coact__path_tail(file), line,
-                         coact__path_tail(actor->mutexes->places[at].file),
-                         actor->mutexes->places[at].line);
+    const struct coact__mutexes *held = mutexes_of(actor);
+    return coact__misuse(
+        actor->runtime, -EDEADLK, "coact_mutex_lock",
+        "at %s:%d; it holds that mutex since %s:%d", coact__path_tail(file),
+        line, coact__path_tail(held->places[at].file), held->places[at].line);
+}
+
+/* As a mutex that can be locked again says when it cannot count that. */
+static bool
+is_at_the_limit(const struct coact__actor *actor)
+{
+    return actor != NULL && actor->mutexes_held == UINT16_MAX;
 }
 
 int
@@ -118,6 +140,9 @@ coact__mutex_lock(pthread_mutex_t *mutex, const char *file, int line)
     if (mutex == NULL) {
         return coact__misuse(coact__runtime_here(), -EINVAL, "coact_mutex_lock",
                              "the mutex is NULL");
+    }
+    if (is_at_the_limit(actor)) {
+        return -EAGAIN;
     }
     int rc = pthread_mutex_trylock(mutex);
     if (rc == EBUSY) {
@@ -137,8 +162,11 @@ coact__mutex_trylock(pthread_mutex_t *mutex, const char *file, int line)
         return coact__misuse(coact__runtime_here(), -EINVAL,
                              "coact_mutex_trylock", "the mutex is NULL");
     }
-    int rc = pthread_mutex_trylock(mutex);
-    return locked(coact__actor_here(), rc, mutex, file, line);
+    struct coact__actor *actor = coact__actor_here();
+    if (is_at_the_limit(actor)) {
+        return -EAGAIN;
+    }
+    return locked(actor, pthread_mutex_trylock(mutex), mutex, file, line);
 }
 
 int
@@ -168,7 +196,7 @@ coact_mutex_unlock(pthread_mutex_t *mutex)
 void
 coact__mutexes_place(const struct coact__actor *actor, char *text, size_t bytes)
 {
-    const struct coact__mutexes *held = actor->mutexes;
+    const struct coact__mutexes *held = mutexes_of(actor);
     if (not_noted(actor) > 0) {
         snprintf(text, bytes, "a place not noted");
         return;
@@ -189,8 +217,10 @@ coact__mutexes_end(struct coact__actor *actor)
                       actor->mutexes_held, actor->mutexes_held == 1 ? "" : "es",
                       place);
     }
-    coact__free(actor->mutexes);
-    actor->mutexes = NULL;
+    if (actor->extra != NULL) {
+        coact__free(actor->extra->mutexes);
+        actor->extra->mutexes = NULL;
+    }
     actor->mutexes_held = 0;
     coact__no_switch_update(actor);
 }

@@ -49,14 +49,13 @@ struct coact_no_switch {
 };
 
 /* Named after the line, so that one region in another hides nothing. */
-#define COACT__NO_SWITCH(line) COACT__NO_SWITCH_NAMED(line)
-#define COACT__NO_SWITCH_NAMED(line)                                           \
-    COACT__NO_SWITCH_AS(coact__no_switch_##line, coact__once_##line)
-#define COACT__NO_SWITCH_AS(region, once)                                      \
-    for (struct coact_no_switch region                                         \
+#define COACT__NO_SWITCH(line) COACT__NO_SWITCH_OF(line)
+#define COACT__NO_SWITCH_OF(line)                                              \
+    for (struct coact_no_switch coact__region_##line                           \
              COACT__ENDS = {0, 0, __FILE__, __func__, __LINE__},               \
-             *once = coact__no_switch_begin(&region);                          \
-         once != 0; once = 0)
+             *coact__once_##line =                                             \
+                 coact__no_switch_begin(&coact__region_##line);                \
+         coact__once_##line != 0; coact__once_##line = 0)
 #define COACT__ENDS __attribute__((cleanup(coact__no_switch_end)))
 
 COACT_API struct coact_no_switch *

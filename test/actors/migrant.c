@@ -5,7 +5,8 @@
  * not that pumps next, so that the migrant cannot but change threads.  Each
  * thread keeps an errno of its own, which nobody may touch while it stands
  * still: an actor that holds the address of the errno of a thread that it has
- * left would write there.
+ * left would write there.  And many of them wander among the workers of another
+ * runtime, where chance moves them.
  *
  * test/scripts/errno_test compiles this file as a program (MIGRANT_MAIN), with
  * public headers only, in the ways in which a compiler might keep an address.
@@ -21,8 +22,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum how { YIELD, SLEEP, ASK, RECEIVE, WAIT_FD, JOIN, HOWS };
@@ -45,29 +48,47 @@ COACT_MAILBOX(mate, echo, nudge);
 COACT_MAILBOX(migrant, nudged);
 COACT_MAILBOX(brief, nudged);
 
-#define OWN_ERRNO(thread) (1000000 + (thread))
+/* No code of the system's. */
+#define OWN_ERRNO(thread) (100000 + (thread))
 
+/* One migrant's. */
 struct travel {
     struct coact_runtime *runtime;
-    struct migrant_report *report;
+    struct migrant_report report;
     unsigned rounds;
-    pthread_mutex_t lock;
-    pthread_cond_t turn;
-    int at;    /* on which thread the migrant is: the other one pumps */
-    bool over; /* the migrant has arrived */
+    const struct wandering *wandering; /* NULL: it travels by turns */
+    pid_t at;                          /* its thread, before a wait */
     mate_ref mate;
     int pipe[2];
 };
 
+/* Two threads take turns. */
+struct turns {
+    struct travel travel;
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    _Atomic bool over;
+};
+
+/* Many wander at once. */
+struct wandering {
+    _Atomic unsigned *moves;
+    unsigned most_moves;
+    int64_t deadline_ns;
+};
+
 /* The one way to a thread-local that may be used in an actor: never inlined,
    and the compiler knows nothing of the address. */
-static _Thread_local int thread_number;
+static _Thread_local pid_t id_of_thread;
 
-__attribute__((noinline)) static int *
-number_of_this_thread(void)
+__attribute__((noinline)) static pid_t *
+id_of_this_thread(void)
 {
-    int *p = &thread_number;
+    pid_t *p = &id_of_thread;
     __asm__ volatile("" : "+r"(p) : : "memory");
+    if (*p == 0) {
+        *p = (pid_t)syscall(SYS_gettid);
+    }
     return p;
 }
 
@@ -161,7 +182,7 @@ wait_as(migrant_self self, struct travel *t, enum how how)
 static void
 go_and_look(migrant_self self, struct travel *t, enum how how, int code)
 {
-    struct migrant_report *report = t->report;
+    struct migrant_report *report = &t->report;
     coact_ref me = coact_self();
     if (access("/nowhere", F_OK) == 0 || errno != ENOENT) {
         report->misread++;
@@ -177,127 +198,202 @@ go_and_look(migrant_self self, struct travel *t, enum how how, int code)
     errno = code + 1;
     report->lost += errno != code + 1;
     report->waits++;
-    report->moves += *number_of_this_thread() != t->at;
-    report->confused += *number_of_this_thread() != 1 - t->at;
+    report->moves += *id_of_this_thread() != t->at;
+    report->confused += *id_of_this_thread() != (pid_t)syscall(SYS_gettid);
     report->confused += !coact_ref_equal(me, coact_self());
     report->confused += coact_runtime_here() != t->runtime;
+}
+
+static bool
+is_over(struct travel *t, unsigned round)
+{
+    const struct wandering *w = t->wandering;
+    if (w == NULL) {
+        return round == t->rounds;
+    }
+    return atomic_load_explicit(w->moves, memory_order_relaxed) >=
+               w->most_moves ||
+           coact_now_ns() >= w->deadline_ns;
+}
+
+static void
+see_the_world(migrant_self self, struct travel *t)
+{
+    for (unsigned round = 0; !is_over(t, round); round++) {
+        unsigned moves = t->report.moves;
+        for (int how = 0; how < HOWS; how++) {
+            t->at = *id_of_this_thread();
+            go_and_look(self, t, (enum how)how, 2000 + how);
+        }
+        if (t->wandering != NULL) {
+            atomic_fetch_add_explicit(t->wandering->moves,
+                                      t->report.moves - moves,
+                                      memory_order_relaxed);
+        }
+    }
+    t->at = *id_of_this_thread();
 }
 
 static void
 migrant_body(migrant_self self, void *arg)
 {
     struct travel *t = arg;
-    t->at = *number_of_this_thread();
-    for (unsigned round = 0; round < t->rounds; round++) {
-        for (int how = 0; how < HOWS; how++) {
-            go_and_look(self, t, (enum how)how, 2000 + how);
-            t->at = *number_of_this_thread();
-        }
+    if (pipe(t->pipe) != 0 ||
+        coact_spawn(mate, &t->mate, mate_body, NULL) < 0) {
+        abort();
     }
+    see_the_world(self, t);
     coact_kill(t->mate.ref);
-    t->over = true;
+    close(t->pipe[0]);
+    close(t->pipe[1]);
 }
 
-/* ---- The threads --------------------------------------------------------- */
+/* ---- By turns ------------------------------------------------------------ */
 
 static void
-pump_once(struct travel *t)
+pump_once(struct coact_runtime *runtime)
 {
-    if (coact_pump(t->runtime, COACT_NOW) == 0) {
-        struct pollfd fd = {.fd = coact_fd(t->runtime), .events = POLLIN};
+    if (coact_pump(runtime, COACT_NOW) == 0) {
+        struct pollfd fd = {.fd = coact_fd(runtime), .events = POLLIN};
         poll(&fd, 1, 1); // for the one that sleeps
     }
 }
 
-static void
-take_turns(struct travel *t, int me)
+static void *
+take_turns(void *arg)
 {
-    *number_of_this_thread() = me;
+    struct turns *turns = arg;
+    pid_t me = *id_of_this_thread();
+    unsigned strayed = 0;
     errno = OWN_ERRNO(me);
-    pthread_mutex_lock(&t->lock);
-    while (!t->over) {
-        if (t->at == me) {
-            pthread_cond_wait(&t->turn, &t->lock);
+    pthread_mutex_lock(&turns->lock);
+    while (!atomic_load_explicit(&turns->over, memory_order_acquire)) {
+        if (turns->travel.at == me) {
+            pthread_cond_wait(&turns->turn, &turns->lock);
             continue;
         }
-        t->report->strayed += errno != OWN_ERRNO(me);
-        pump_once(t);
+        strayed += errno != OWN_ERRNO(me);
+        pump_once(turns->travel.runtime);
         errno = OWN_ERRNO(me);
-        pthread_cond_broadcast(&t->turn);
+        pthread_cond_broadcast(&turns->turn);
     }
-    t->report->strayed += errno != OWN_ERRNO(me);
-    pthread_mutex_unlock(&t->lock);
-}
-
-static void *
-second_thread(void *arg)
-{
-    take_turns(arg, 1);
+    strayed += errno != OWN_ERRNO(me);
+    turns->travel.report.strayed += strayed;
+    pthread_mutex_unlock(&turns->lock);
     return NULL;
 }
 
-static int
-spawn_all(struct travel *t)
+static void
+migrant_by_turns(migrant_self self, void *arg)
 {
-    migrant_ref migrant;
-    int rc = coact_spawn_with(mate, &t->mate, mate_body, NULL,
-                              .runtime = t->runtime);
-    return rc == 0 ? coact_spawn_with(migrant, &migrant, migrant_body, t,
-                                      .runtime = t->runtime)
-                   : rc;
+    struct turns *turns = arg;
+    migrant_body(self, &turns->travel);
+    atomic_store_explicit(&turns->over, true, memory_order_release);
 }
 
 static int
-travel(struct travel *t)
+travel_by_turns(struct turns *turns)
 {
     pthread_t thread;
-    int rc = spawn_all(t);
+    migrant_ref migrant;
+    int rc = coact_spawn_with(migrant, &migrant, migrant_by_turns, turns,
+                              .runtime = turns->travel.runtime);
     if (rc == 0) {
-        rc = -pthread_create(&thread, NULL, second_thread, t);
+        rc = -pthread_create(&thread, NULL, take_turns, turns);
     }
     if (rc == 0) {
-        take_turns(t, 0);
+        take_turns(turns);
         pthread_join(thread, NULL);
     }
-    int stopped = coact_stop(t->runtime, COACT_FOREVER);
+    int stopped = coact_stop(turns->travel.runtime, COACT_FOREVER);
     return rc == 0 ? stopped : rc;
 }
 
 int
 migrant_travel(unsigned rounds, struct migrant_report *report)
 {
-    struct travel t = {.report = report,
-                       .rounds = rounds,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .turn = PTHREAD_COND_INITIALIZER,
-                       .at = 1};
-    *report = (struct migrant_report){0};
     const struct coact_runtime_options options = {.host_driven = true};
-    int rc = pipe(t.pipe) == 0 ? 0 : -EMFILE;
+    struct turns turns = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                          .turn = PTHREAD_COND_INITIALIZER};
+    turns.travel.rounds = rounds;
+    int rc = coact_start(&options, &turns.travel.runtime);
     if (rc == 0) {
-        rc = coact_start(&options, &t.runtime);
-    }
-    if (rc == 0) {
-        rc = travel(&t);
-        int freed = coact_free(t.runtime);
+        rc = travel_by_turns(&turns);
+        int freed = coact_free(turns.travel.runtime);
         rc = rc == 0 ? freed : rc;
     }
-    close(t.pipe[0]);
-    close(t.pipe[1]);
+    *report = turns.travel.report;
     return rc;
 }
 
+/* ---- Among workers ------------------------------------------------------- */
+
+static void
+add(struct migrant_report *sum, const struct migrant_report *one)
+{
+    sum->waits += one->waits;
+    sum->moves += one->moves;
+    sum->lost += one->lost;
+    sum->misread += one->misread;
+    sum->confused += one->confused;
+}
+
+#define WANDERERS 16
+
+int
+migrant_wander(unsigned moves, int64_t deadline_ns,
+               struct migrant_report *report)
+{
+    const struct coact_runtime_options options = {.workers = 4};
+    struct coact_runtime *runtime;
+    _Atomic unsigned moved = 0;
+    const struct wandering wandering = {&moved, moves, deadline_ns};
+    static struct travel travels[WANDERERS];
+    migrant_ref migrants[WANDERERS];
+    *report = (struct migrant_report){0};
+    int rc = coact_start(&options, &runtime);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = coact_attach(runtime);
+    for (int i = 0; rc == 0 && i < WANDERERS; i++) {
+        travels[i] =
+            (struct travel){.runtime = runtime, .wandering = &wandering};
+        rc = coact_spawn(migrant, &migrants[i], migrant_body, &travels[i]);
+    }
+    for (int i = 0; rc == 0 && i < WANDERERS; i++) {
+        rc = coact_join(migrants[i].ref, COACT_FOREVER, NULL);
+        add(report, &travels[i].report);
+    }
+    coact_detach();
+    int stopped = coact_stop(runtime, COACT_FOREVER);
+    int freed = coact_free(runtime);
+    return rc < 0 ? rc : stopped < 0 ? stopped : freed;
+}
+
 #ifdef MIGRANT_MAIN
+static bool
+has_gone_well(const char *what, int rc, const struct migrant_report *r)
+{
+    printf("%s: %s: %u waits, %u moves; errno: %u lost, %u misread, "
+           "%u strayed; %u confused\n",
+           what, coact_strerror(rc), r->waits, r->moves, r->lost, r->misread,
+           r->strayed, r->confused);
+    return rc == 0 && r->lost + r->misread + r->strayed + r->confused == 0;
+}
+
+/* 0: all is well; 1: errno or a thread-local went wrong; 2: it did not move. */
 int
 main(void)
 {
     struct migrant_report r;
     int rc = migrant_travel(200, &r);
-    printf("%s: %u waits, %u moves; errno: %u lost, %u misread, %u strayed; "
-           "%u confused\n",
-           coact_strerror(rc), r.waits, r.moves, r.lost, r.misread, r.strayed,
-           r.confused);
-    bool is_good = rc == 0 && r.waits > 0 && r.moves == r.waits;
-    return !is_good ? 2 : r.lost + r.misread + r.strayed + r.confused > 0;
+    bool is_good = has_gone_well("by turns", rc, &r);
+    if (rc < 0 || r.waits == 0 || r.moves != r.waits) {
+        return 2;
+    }
+    rc = migrant_wander(100, coact_in_ms(10000), &r);
+    is_good = has_gone_well("among workers", rc, &r) && is_good;
+    return rc < 0 || r.moves == 0 ? 2 : !is_good;
 }
 #endif

@@ -6,6 +6,8 @@
 #ifndef COACT_TEST_MIGRANT_H
 #define COACT_TEST_MIGRANT_H
 
+#include <stdint.h>
+
 struct migrant_report {
     unsigned waits, moves;
     unsigned lost;     /* an errno set before a wait was another after it */
@@ -17,5 +19,10 @@ struct migrant_report {
 
 /* Let an actor wait in each way, so many times.  0, or a code of coact's. */
 int migrant_travel(unsigned rounds, struct migrant_report *report);
+
+/* The same for many actors of a runtime with threads of its own, until they
+   have changed threads so often, or the time is over. */
+int migrant_wander(unsigned moves, int64_t deadline_ns,
+                   struct migrant_report *report);
 
 #endif
