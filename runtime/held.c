@@ -48,9 +48,10 @@ coact__held_check(const char *doing)
     const struct coact__held *held = &coact__here()->held;
     if (held->count > 0) {
         fprintf(stderr,
-                "coact: broken invariant: %s with %u locks of the runtime "
+                "coact: broken invariant: %s with %u lock%s of the runtime "
                 "held, the one taken last at %s:%d\n",
-                doing, held->count, held->file, held->line);
+                doing, held->count, held->count == 1 ? "" : "s", held->file,
+                held->line);
         abort();
     }
 }

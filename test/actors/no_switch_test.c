@@ -5,6 +5,7 @@
  */
 #include "test/actors/watched_log.h"
 
+#include "actors/life.h"
 #include "runtime/spin.h"
 
 #include <coact/io.h>
@@ -186,6 +187,32 @@ START_TEST(what_does_not_wait_may_be_called_in_a_region)
 {
     struct log_seen seen = {0};
     ck_assert_uint_eq(misuses_of(does_what_does_not_wait, NULL, &seen), 0);
+}
+END_TEST
+
+/* A wait of our own that forgot to ask at its beginning. */
+static void
+suspends_without_asking(peer_self self, void *arg)
+{
+    struct coact__actor *actor = coact__actor_here();
+    (void)self;
+    COACT_NO_SWITCH
+    {
+        coact__wait(actor, "forgetful", COACT__INBOX_DEAF, coact_in_ms(1));
+    }
+    ck_assert_uint_eq(misuses_now(), 1);
+    ASSERT_SAYS(((struct log_seen *)arg)->last, "misuse of forgetful by");
+    coact__wait(actor, "forgetful", COACT__INBOX_DEAF, coact_in_ms(1));
+    ck_assert_uint_eq(misuses_now(), 1);
+}
+
+START_TEST(a_wait_that_does_not_ask_is_found_when_it_suspends)
+{
+    if (COACT_ABORT_ON_MISUSE) {
+        return; // in such a build a mistake ends the process
+    }
+    struct log_seen seen = {0};
+    ck_assert_uint_eq(misuses_of(suspends_without_asking, &seen, &seen), 1);
 }
 END_TEST
 
@@ -449,7 +476,7 @@ START_TEST(s55_a_suspension_with_a_lock_of_the_runtime_aborts_in_debug_builds)
     }
     char words[1024];
     ASSERT_ABORTS(switches_with_a_lock, NULL, words);
-    ASSERT_SAYS(words, "yield with 1 locks of the runtime held");
+    ASSERT_SAYS(words, "yield with 1 lock of the runtime held");
     ASSERT_SAYS(words, "no_switch_test.c:");
 }
 END_TEST
@@ -459,6 +486,7 @@ SUITE_MAIN("no_switch", s55_a_wait_in_a_region_aborts_and_names_both_places,
            s55_each_wait_in_a_region_is_named_once_whether_it_suspends_or_not,
            s55_the_innermost_region_is_named_and_the_outer_one_goes_on,
            s55_a_suspension_with_a_lock_of_the_runtime_aborts_in_debug_builds,
+           a_wait_that_does_not_ask_is_found_when_it_suspends,
            what_does_not_wait_may_be_called_in_a_region,
            a_region_ends_however_its_block_is_left,
            an_actor_that_ends_in_a_region_may_wait_in_its_clean_ups,
