@@ -109,7 +109,7 @@ int
 coact__misuse(struct coact_runtime *runtime, int code, const char *call,
               const char *format, ...)
 {
-    char what[160];
+    char what[256];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);

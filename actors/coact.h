@@ -16,6 +16,8 @@
 #include <coact/mailbox.h>
 #include <coact/main.h>
 #include <coact/message.h>
+#include <coact/mutex.h>
+#include <coact/no_switch.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
 #include <coact/runtime.h>

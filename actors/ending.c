@@ -15,6 +15,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
@@ -356,6 +357,7 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     struct coact__extra *extra = actor->extra;
     actor->stage = COACT__STAGE_GONE;
     say_end(actor, reason);
+    coact__mutexes_end(actor);
     drop_list(actor, actor->held, reason);
     drop_list(actor, actor->kept, reason);
     drop_list(actor, actor->first, reason);
@@ -430,6 +432,7 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
         }
         actor->stage = COACT__STAGE_ENDING;
     }
+    coact__no_switch_leave_all(actor);
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
     }

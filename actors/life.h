@@ -38,6 +38,8 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__mutexes;
+struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
 enum coact__stage {
@@ -57,6 +59,7 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__mutexes *mutexes; /* where those that are held were locked */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     coact_ref last_self; /* while its end is told */
@@ -104,9 +107,13 @@ struct coact__actor {
     struct coact__envelope *held; /* received, by blocks that are open */
     struct coact__envelope *kept; /* beyond their blocks */
     struct coact__extra *extra;
+    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
     void (*body)(void);
-    void *arg;
+    union {
+        void *arg;
+        struct coact__actor *next_free; /* of a slot that nobody has */
+    };
     void (*destroy_arg)(void *);
     const char *_Atomic doing;
     _Atomic int64_t since_ns;
@@ -115,8 +122,9 @@ struct coact__actor {
     int end_code;             /* from ASKED on */
     uint8_t stage;            /* enum coact__stage */
     bool traps;
-    bool is_killed;                 /* clean-ups may not wait */
-    struct coact__actor *next_free; /* of a slot that nobody has */
+    bool is_killed;    /* clean-ups may not wait */
+    uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+    uint16_t mutexes_held;
 };
 
 enum {

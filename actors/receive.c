@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -219,6 +220,7 @@ void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
+    coact__suspend_check(actor, doing);
     if (actor->stage == COACT__STAGE_ENDING &&
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
@@ -232,7 +234,7 @@ coact__wait(struct coact__actor *actor, const char *doing,
 void
 coact__give_way(struct coact__actor *actor)
 {
-    if (actor->stage == COACT__STAGE_ALIVE) {
+    if (actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0) {
         coact__note_wait(actor, "spawn");
         coact__task_yield(&actor->task);
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
@@ -464,6 +466,7 @@ static struct coact__envelope *
 await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
       uint32_t *number)
 {
+    coact__switch_check(actor, "receive");
     int rc = coact__wait_begin(actor);
     while (rc == 0) {
         struct coact__envelope *found = walk_on(actor, walk);
@@ -486,7 +489,7 @@ static bool
 is_undisturbed(struct coact__actor *actor)
 {
     // Acquire pairs with a kill's release: its caller's writes before it.
-    return actor->stage == COACT__STAGE_ALIVE &&
+    return actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0 &&
            (atomic_load_explicit(&actor->word, memory_order_acquire) &
             COACT__ACTOR_KILL) == 0 &&
            !coact__inbox_is_notified(&actor->task.inbox);

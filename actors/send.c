@@ -8,6 +8,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
@@ -306,6 +307,7 @@ send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
                  struct coact_type *type, uint32_t number, void *payload)
 {
     struct coact_runtime *runtime = coact__runtime_of(actor);
+    coact__switch_check(actor, "send");
     int rc = coact__wait_begin_with(actor, type, payload);
     struct coact__bound *bound = bound_at(runtime, to);
     if (rc == 0 && bound != NULL && !coact__bound_take(bound, to.generation)) {

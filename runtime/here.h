@@ -11,11 +11,16 @@
 #ifndef COACT_RUNTIME_HERE_H
 #define COACT_RUNTIME_HERE_H
 
+#include "runtime/held.h"
+
 struct coact__worker;
 
 struct coact__here {
     struct coact__worker *worker; /* NULL: not a worker, or not now */
     void *attached;               /* what a foreign thread is attached to */
+#if COACT_ABORT_ON_MISUSE
+    struct coact__held held;
+#endif
 };
 
 struct coact__here *coact__here(void);

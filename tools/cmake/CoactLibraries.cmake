@@ -4,11 +4,17 @@
 
 get_property(coact_all_sources GLOBAL PROPERTY COACT_SOURCES)
 
+# Where a misuse aborts, the locks that the library holds are counted too.
+set(coact_count_locks
+    "$<$<AND:$<BOOL:${COACT_ABORT_ON_MISUSE}>,$<COMPILE_LANGUAGE:C>>:SHELL:-include ${PROJECT_SOURCE_DIR}/runtime/held_mutex.h>"
+)
+
 # Compiled once, as position-independent code, for both the .so and the .a.
 add_library(coact_objects OBJECT ${coact_all_sources})
 set_target_properties(coact_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(coact_objects PRIVATE coact_flags)
-target_compile_options(coact_objects PRIVATE ${coact_frame_limit})
+target_compile_options(coact_objects PRIVATE ${coact_frame_limit}
+                                             ${coact_count_locks})
 target_compile_definitions(coact_objects PRIVATE COACT_SIM=0)
 
 # What every user of a library gets.
@@ -79,6 +85,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/runtime/oracle_sim.c)
                EXPORT_NAME sim
                POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(coact_sim PRIVATE $<BUILD_INTERFACE:coact_flags>)
+  target_compile_options(coact_sim PRIVATE ${coact_count_locks})
   target_compile_definitions(coact_sim PRIVATE COACT_SIM=1)
   add_library(coact::sim ALIAS coact_sim)
 endif()
