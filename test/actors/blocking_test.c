@@ -327,15 +327,21 @@ see_state(void *context, const struct coact_actor_info *info)
     return true;
 }
 
+static bool
+is_blocking(struct coact_runtime *runtime, coact_ref ref)
+{
+    struct sought sought = {.ref = ref};
+    coact_each_actor(runtime, see_state, &sought);
+    return sought.is_blocking;
+}
+
 START_TEST(s13_a_kill_ends_a_blocking_call_with_canceled_once)
 {
     struct coact_runtime *runtime = start_with(0);
     struct caller caller = {0};
     start_caller(&caller, 1);
     await_entered(1);
-    struct sought sought = {.ref = caller.ref.ref};
-    coact_each_actor(runtime, see_state, &sought);
-    ck_assert(sought.is_blocking);
+    AWAIT(is_blocking(runtime, caller.ref.ref));
     ck_assert_int_eq(coact_kill(caller.ref.ref), 0);
     join_peer(caller.ref);
     // The actor is gone; its call is not.
@@ -379,6 +385,49 @@ START_TEST(s13_a_kill_takes_a_call_that_waits_for_a_thread_out_of_the_queue)
     ck_assert_int_eq(callers[0].first_rc, 0);
     ck_assert_uint_eq(gate.entered, 1);
     stop_runtime(runtime);
+}
+END_TEST
+
+/* A result and a kill at the same time: whichever the call tells of, the kill is
+   told once before a wait does not return. */
+static void
+do_no_work(void *arg)
+{
+    (void)arg;
+}
+
+static void
+calls_and_is_killed(peer_self self, void *arg)
+{
+    (void)self;
+    struct caller *caller = arg;
+    int rc = 0;
+    while (rc == 0) {
+        caller->went_on = true;
+        rc = coact_blocking(do_no_work, NULL, 0, NULL, COACT_FOREVER);
+    }
+    caller->first_rc = rc;
+}
+
+static void
+kills_callers(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    for (int round = 0; round < 500; round++) {
+        struct caller caller = {.first_rc = 1};
+        caller.ref = spawn_peer(calls_and_is_killed, &caller);
+        while (!caller.went_on) {
+            coact_yield();
+        }
+        coact_kill(caller.ref.ref);
+        join_peer(caller.ref);
+        ck_assert_int_eq(caller.first_rc, -ECANCELED);
+    }
+}
+
+START_TEST(s13_a_kill_beside_a_result_is_told_all_the_same)
+{
+    conduct(2, kills_callers, NULL);
 }
 END_TEST
 
@@ -702,6 +751,7 @@ SUITE_MAIN("blocking", a_call_that_blocks_lets_others_on_the_same_worker_run,
            a_call_that_is_refused_destroys_its_argument_and_is_not_made,
            s13_a_kill_ends_a_blocking_call_with_canceled_once,
            s13_a_kill_takes_a_call_that_waits_for_a_thread_out_of_the_queue,
+           s13_a_kill_beside_a_result_is_told_all_the_same,
            a_call_past_its_deadline_is_left_and_its_result_destroyed_once,
            calls_beyond_the_threads_are_made_first_come_first_served,
            there_are_never_more_threads_than_allowed_and_none_when_idle,
