@@ -245,12 +245,12 @@ next_job(struct coact__blocking *pool)
     return pool->is_closing ? NULL : idle(pool);
 }
 
-/* What a job leaves behind on its thread is nobody's. */
+/* What an earlier job has left behind on this thread is not this one's. */
 static void
 call(struct coact__job *job)
 {
-    job->fn(argument_of(job));
     *coact__here() = (struct coact__here){0};
+    job->fn(argument_of(job));
 }
 
 /* With the lock held; it is released while fn runs. */

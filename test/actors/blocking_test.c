@@ -210,10 +210,11 @@ START_TEST(a_call_that_blocks_lets_others_on_the_same_worker_run)
 END_TEST
 
 struct place {
+    struct coact_runtime *to_attach;
     char name[16];
     coact_ref self;
     void *runtime;
-    int slept;
+    int slept, attached;
     bool takes_term, takes_fault;
 };
 
@@ -229,6 +230,7 @@ look_around(void *arg)
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     place->takes_term = !sigismember(&blocked, SIGTERM);
     place->takes_fault = !sigismember(&blocked, SIGSEGV);
+    place->attached = coact_attach(place->to_attach); // and forgets it
 }
 
 static void
@@ -236,7 +238,8 @@ looks_around(peer_self self, void *arg)
 {
     (void)self;
     for (int i = 0; i < 3; i++) {
-        *(struct place *)arg = (struct place){.takes_term = true};
+        *(struct place *)arg = (struct place){.to_attach = coact_runtime_here(),
+                                              .takes_term = true};
         ck_assert_int_eq(coact_blocking(look_around, arg, sizeof(struct place),
                                         NULL, IN_TIME),
                          0);
@@ -252,6 +255,7 @@ START_TEST(the_thread_of_a_call_is_no_actor_and_takes_no_signals)
     ck_assert(coact_ref_is_none(place.self));
     ck_assert_ptr_null(place.runtime);
     ck_assert_int_eq(place.slept, -EPERM);
+    ck_assert_int_eq(place.attached, 0);
     ck_assert(!place.takes_term);
     ck_assert(place.takes_fault);
     stop_runtime(runtime);

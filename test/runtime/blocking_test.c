@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #define IN_TIME (coact__oracle_now_ns() + INT64_C(60000000000))
@@ -69,6 +70,29 @@ START_TEST(a_job_that_is_done_has_its_result)
     }
     ck_assert_uint_eq(counts().done, 300);
     ck_assert_int_eq(coact__blocking_await(&pool, IN_TIME), 0);
+    coact__blocking_fini(&pool);
+}
+END_TEST
+
+static void
+see_mask(void *arg)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, arg);
+}
+
+START_TEST(a_thread_takes_no_signal_but_its_faults_and_the_maker_as_before)
+{
+    sigset_t seen;
+    coact__blocking_init(&pool, 1);
+    struct coact__job *job = begin(see_mask, &seen, sizeof(seen));
+    await_done(job);
+    coact__blocking_take(&pool, job, &seen);
+    ck_assert(sigismember(&seen, SIGTERM));
+    ck_assert(sigismember(&seen, SIGPIPE));
+    ck_assert(!sigismember(&seen, SIGSEGV));
+    ck_assert(!sigismember(&seen, SIGABRT));
+    see_mask(&seen);
+    ck_assert(!sigismember(&seen, SIGTERM));
     coact__blocking_fini(&pool);
 }
 END_TEST
@@ -174,6 +198,7 @@ START_TEST(without_a_thread_a_job_stays_its_tasks)
 END_TEST
 
 SUITE_MAIN("blocking", a_job_that_is_done_has_its_result,
+           a_thread_takes_no_signal_but_its_faults_and_the_maker_as_before,
            a_pool_can_end_at_any_time_when_there_is_no_job,
            who_became_idle_first_ends_while_the_last_has_work,
            a_number_of_threads_beyond_the_most_is_the_most,
