@@ -14,6 +14,7 @@
 #include "runtime/oracle.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static void
 destroy_argument(void (*destroy)(void *arg), void *arg)
@@ -86,12 +87,21 @@ await_job(struct coact__actor *actor, struct coact__job *job,
     return 0;
 }
 
+static void
+sign(struct coact__job *job, struct coact__actor *actor)
+{
+    coact_ref self = coact__ref_of(actor);
+    snprintf(job->whose, sizeof(job->whose), "%.36s (actor %u.%u)",
+             coact__label_of(actor), self.slot, self.generation);
+}
+
 /* *has_it: the argument is the job's, or was. */
 static int
 run_job(struct coact__actor *actor, struct coact__job *job, void *arg,
         int64_t deadline_ns, bool *has_it)
 {
     struct coact__blocking *pool = &actor->runtime->blocking;
+    sign(job, actor);
     int rc = coact__blocking_begin(pool, job);
     if (rc < 0) {
         coact__job_free(job);

@@ -316,17 +316,22 @@ await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
     pthread_mutex_unlock(&runtime->lock);
 }
 
+static void
+blame_call(void *context, const char *whose, int64_t since_ns)
+{
+    coact__log(
+        context, COACT_LOG_ERROR,
+        "stop: coact_blocking, called by %s %.3f s ago, has not returned",
+        whose, (double)(coact__oracle_now_ns() - since_ns) / 1e9);
+}
+
 /* Nobody is left to begin one; those that are left were abandoned. */
 static int
 await_blocking(struct coact_runtime *runtime, int64_t deadline_ns)
 {
     int rc = coact__blocking_await(&runtime->blocking, deadline_ns);
     if (rc < 0) {
-        struct coact__blocking_counts counts;
-        coact__blocking_count(&runtime->blocking, &counts);
-        coact__log(runtime, COACT_LOG_ERROR,
-                   "stop: %u calls of coact_blocking have not returned",
-                   counts.busy);
+        coact__blocking_each(&runtime->blocking, blame_call, runtime);
     }
     return rc;
 }

@@ -27,9 +27,9 @@
  *   operations on `state` are relaxed, under the lock (explained).  `done` and
  *   `abandoned` are relaxed: they guard nothing.
  *
- * The wake comes after the lock, and after `busy` has gone down: it may find the
- * task gone, which is harmless, and coact__blocking_fini joins the thread before
- * anybody frees the tasks.
+ * The wake comes after the lock, when nobody counts the job any more.  It may find
+ * the task gone, which is harmless, and coact__blocking_fini joins the thread
+ * before anybody frees the tasks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -114,11 +114,17 @@ argument_of(struct coact__job *job)
 
 /* Nobody wants its result. */
 static void
-discard(struct coact__job *job)
+destroy_copy(struct coact__job *job)
 {
     if (job->destroy != NULL) {
         job->destroy(argument_of(job));
     }
+}
+
+static void
+discard(struct coact__job *job)
+{
+    destroy_copy(job);
     coact__job_free(job);
 }
 
@@ -136,36 +142,42 @@ set_done(struct coact__job *job)
                           memory_order_release); // D1
 }
 
-/* ---- The queue, under the lock ---- */
+/* ---- Lists, under the lock ---- */
 
 static void
-enqueue(struct coact__blocking *pool, struct coact__job *job)
+append(struct coact__job_list *list, struct coact__job *job)
 {
-    job->older = pool->newest;
+    job->older = list->newest;
     job->newer = NULL;
-    if (pool->newest != NULL) {
-        pool->newest->newer = job;
+    if (list->newest != NULL) {
+        list->newest->newer = job;
     } else {
-        pool->oldest = job;
+        list->oldest = job;
     }
-    pool->newest = job;
-    pool->queued++;
+    list->newest = job;
+    list->count++;
 }
 
 static void
-unqueue(struct coact__blocking *pool, struct coact__job *job)
+drop(struct coact__job_list *list, struct coact__job *job)
 {
     if (job->older != NULL) {
         job->older->newer = job->newer;
     } else {
-        pool->oldest = job->newer;
+        list->oldest = job->newer;
     }
     if (job->newer != NULL) {
         job->newer->older = job->older;
     } else {
-        pool->newest = job->older;
+        list->newest = job->older;
     }
-    pool->queued--;
+    list->count--;
+}
+
+static bool
+is_at_rest(const struct coact__blocking *pool)
+{
+    return pool->running.count == 0 && pool->queue.count == 0;
 }
 
 /* A thread has it from here on. */
@@ -177,7 +189,7 @@ assign(struct coact__blocking *pool, struct coact__job *job)
         pool->longest_wait_ns = waited;
     }
     set_state(job, COACT__JOB_RUNNING);
-    pool->busy++;
+    append(&pool->running, job);
 }
 
 /* ---- A thread ---- */
@@ -236,9 +248,9 @@ call_idler(struct coact__blocking *pool, struct coact__job *job)
 static struct coact__job *
 next_job(struct coact__blocking *pool)
 {
-    struct coact__job *job = pool->oldest;
+    struct coact__job *job = pool->queue.oldest;
     if (job != NULL) {
-        unqueue(pool, job);
+        drop(&pool->queue, job);
         assign(pool, job);
         return job;
     }
@@ -265,13 +277,15 @@ run(struct coact__blocking *pool, struct coact__job *job)
     }
     if (state_of(job) == COACT__JOB_RUNNING) {
         task = job->task;
+        drop(&pool->running, job);
         set_done(job); // the task may free it now
     } else {
         pthread_mutex_unlock(&pool->lock);
-        discard(job);
+        destroy_copy(job);
         pthread_mutex_lock(&pool->lock);
+        drop(&pool->running, job);
+        coact__job_free(job);
     }
-    pool->busy--;
     pthread_cond_broadcast(&pool->quiet);
     if (task != NULL) {
         pthread_mutex_unlock(&pool->lock);
@@ -396,10 +410,10 @@ coact__blocking_begin(struct coact__blocking *pool, struct coact__job *job)
         assign(pool, job);
         call_idler(pool, job);
     } else {
-        enqueue(pool, job);
+        append(&pool->queue, job);
         // Where one thread is, the job waits for it.
         if (add_thread(pool) < 0 && pool->threads == 0) {
-            unqueue(pool, job);
+            drop(&pool->queue, job);
             rc = -EAGAIN;
         }
     }
@@ -423,7 +437,7 @@ leave(struct coact__blocking *pool, struct coact__job *job)
     pthread_mutex_lock(&pool->lock);
     enum coact__job_state was = state_of(job);
     if (was == COACT__JOB_QUEUED) {
-        unqueue(pool, job);
+        drop(&pool->queue, job);
     } else if (was == COACT__JOB_RUNNING) {
         set_state(job, COACT__JOB_ABANDONED);
     }
@@ -475,10 +489,10 @@ coact__blocking_await(struct coact__blocking *pool, int64_t deadline_ns)
 {
     int rc = 0;
     pthread_mutex_lock(&pool->lock);
-    while ((pool->busy > 0 || pool->queued > 0) && rc == 0) {
+    while (!is_at_rest(pool) && rc == 0) {
         rc = wait_until(pool, &pool->quiet, deadline_ns);
     }
-    rc = pool->busy > 0 || pool->queued > 0 ? -ETIMEDOUT : 0;
+    rc = is_at_rest(pool) ? 0 : -ETIMEDOUT;
     pthread_mutex_unlock(&pool->lock);
     return rc;
 }
@@ -487,7 +501,7 @@ void
 coact__blocking_fini(struct coact__blocking *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    COACT__INVARIANT(pool->busy == 0 && pool->queued == 0);
+    COACT__INVARIANT(is_at_rest(pool));
     pool->is_closing = true;
     while (pool->idlers != NULL) {
         call_idler(pool, NULL);
@@ -510,12 +524,12 @@ coact__blocking_count(struct coact__blocking *pool,
 {
     pthread_mutex_lock(&pool->lock);
     *out = (struct coact__blocking_counts){.threads = pool->threads,
-                                           .busy = pool->busy,
-                                           .queued = pool->queued,
+                                           .busy = pool->running.count,
+                                           .queued = pool->queue.count,
                                            .longest_wait_ns =
                                                pool->longest_wait_ns};
-    if (pool->oldest != NULL) {
-        int64_t waits = coact__oracle_now_ns() - pool->oldest->since_ns;
+    if (pool->queue.oldest != NULL) {
+        int64_t waits = coact__oracle_now_ns() - pool->queue.oldest->since_ns;
         out->longest_wait_ns =
             waits > out->longest_wait_ns ? waits : out->longest_wait_ns;
     }
@@ -523,4 +537,18 @@ coact__blocking_count(struct coact__blocking *pool,
     out->done = atomic_load_explicit(&pool->done, memory_order_relaxed);
     out->abandoned =
         atomic_load_explicit(&pool->abandoned, memory_order_relaxed);
+}
+
+void
+coact__blocking_each(struct coact__blocking *pool,
+                     void (*each)(void *context, const char *whose,
+                                  int64_t since_ns),
+                     void *context)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (const struct coact__job *job = pool->running.oldest; job != NULL;
+         job = job->newer) {
+        each(context, job->whose, job->since_ns);
+    }
+    pthread_mutex_unlock(&pool->lock);
 }

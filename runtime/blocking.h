@@ -32,8 +32,9 @@ struct coact__task;
 struct coact__idler;
 
 enum {
-    COACT__BLOCKING_THREADS = 64,      /* by default */
-    COACT__BLOCKING_THREADS_MAX = 1024 /* whatever the options say */
+    COACT__BLOCKING_THREADS = 64,       /* by default */
+    COACT__BLOCKING_THREADS_MAX = 1024, /* whatever the options say */
+    COACT__JOB_WHOSE = 64
 };
 
 /* The table of who moves it is in blocking.c. */
@@ -45,23 +46,29 @@ enum coact__job_state {
 };
 
 struct coact__job {
-    struct coact__job *older, *newer; /* in the queue */
+    struct coact__job *older, *newer; /* in the queue, or of those running */
     struct coact__task *task;         /* who waits; type-stable memory */
     void (*fn)(void *arg);
-    void (*destroy)(void *arg); /* what the copy owns; NULL: nothing */
-    int64_t since_ns;           /* when it was begun */
-    struct coact__timer delay;  /* in simulation */
-    _Atomic uint8_t state;      /* enum coact__job_state */
+    void (*destroy)(void *arg);   /* what the copy owns; NULL: nothing */
+    char whose[COACT__JOB_WHOSE]; /* for the log: the task may be gone */
+    int64_t since_ns;             /* when it was begun */
+    struct coact__timer delay;    /* in simulation */
+    _Atomic uint8_t state;        /* enum coact__job_state */
     size_t bytes;
     _Alignas(max_align_t) unsigned char copy[];
+};
+
+struct coact__job_list {
+    struct coact__job *oldest, *newest;
+    uint32_t count;
 };
 
 struct coact__blocking {
     pthread_mutex_t lock; /* for all below but the atomic ones */
     pthread_cond_t quiet; /* a job has ended, or a thread */
-    struct coact__job *oldest, *newest;
+    struct coact__job_list queue, running;
     struct coact__idler *idlers; /* who became idle last is first */
-    uint32_t threads_most, threads, busy, queued;
+    uint32_t threads_most, threads;
     uint64_t numbers[COACT__BLOCKING_THREADS_MAX / 64]; /* in use: names */
     int64_t longest_wait_ns; /* of jobs that have a thread */
     bool is_closing, has_ended;
@@ -89,9 +96,17 @@ void coact__blocking_fini(struct coact__blocking *pool);
 void coact__blocking_count(struct coact__blocking *pool,
                            struct coact__blocking_counts *out);
 
+/* Call `each` for every job that a thread has, under the lock: whose it is, and
+   when it was begun. */
+void coact__blocking_each(struct coact__blocking *pool,
+                          void (*each)(void *context, const char *whose,
+                                       int64_t since_ns),
+                          void *context);
+
 /* ---- By the task ---- */
 
-/* A job with a copy of the argument, `bytes` of it; NULL: no memory. */
+/* A job with a copy of the argument, `bytes` of it; NULL: no memory.  Whose it is
+   may be written into it before it is begun. */
 struct coact__job *coact__job_new(struct coact__task *task,
                                   void (*fn)(void *arg), const void *arg,
                                   size_t bytes, void (*destroy)(void *arg));

@@ -235,7 +235,8 @@ START_TEST(s64_a_call_that_does_not_return_does_not_keep_a_program_from_ending)
     kill(run.pid, SIGTERM);
     await_end(&run);
     CODE(&run, 7);
-    SAID(&run, "1 calls of coact_blocking have not returned");
+    SAID(&run, "coact_blocking, called by main (actor ");
+    SAID(&run, " s ago, has not returned");
     SAID(&run, "the process is left with calls that block in it");
 }
 END_TEST
