@@ -223,6 +223,57 @@ START_TEST(s13_a_kill_takes_a_call_that_waits_for_a_thread_out_of_the_queue)
 }
 END_TEST
 
+/* One that also blocks when it is cleaned up. */
+static void
+blocks_in_clean_up(void *arg)
+{
+    struct caller *caller = arg;
+    set_gate(true);
+    caller->work.number = 7;
+    caller->clean_rc = call(caller);
+}
+
+static void
+tidy_body(peer_self self, void *arg)
+{
+    (void)self;
+    struct caller *caller = arg;
+    ck_assert_int_eq(coact_defer(blocks_in_clean_up, caller), 0);
+    caller->first_rc = call(caller);
+}
+
+static void
+end_in_the_middle(struct caller *caller, int code)
+{
+    struct coact_runtime *runtime = start_with(0);
+    caller->ref = spawn_peer(tidy_body, caller);
+    await_entered(1);
+    ck_assert_int_eq(coact_signal_exit(caller->ref.ref, code, ""), 0);
+    join_peer(caller->ref);
+    ck_assert_int_eq(caller->first_rc, -ECANCELED);
+    stop_runtime(runtime);
+}
+
+START_TEST(s13_a_clean_up_may_block_after_a_shutdown)
+{
+    struct caller caller = {0};
+    end_in_the_middle(&caller, COACT_SHUTDOWN);
+    ck_assert_int_eq(caller.clean_rc, 0);
+    ck_assert_uint_eq(caller.work.result, 8);
+    ck_assert_uint_eq(caller.destroyed, 1);
+}
+END_TEST
+
+START_TEST(s13_a_clean_up_may_not_block_after_a_kill)
+{
+    struct caller caller = {0};
+    end_in_the_middle(&caller, COACT_KILL);
+    ck_assert_int_eq(caller.clean_rc, -ECANCELED);
+    ck_assert_uint_eq(gate.entered, 1);
+    ck_assert_uint_eq(caller.destroyed, 2);
+}
+END_TEST
+
 /* A result and a kill at the same time: whichever the call tells of, the kill is
    told once before a wait does not return. */
 static void
@@ -270,18 +321,25 @@ START_TEST(a_call_past_its_deadline_is_left_and_its_result_destroyed_once)
 {
     struct coact_runtime *runtime = start_with(0);
     struct caller caller = {.within_ns = COACT_MS(20)};
-    int64_t before = coact_now_ns();
-    start_caller(&caller, 1);
-    join_peer(caller.ref);
-    ck_assert_int_ge(coact_now_ns() - before, COACT_MS(20));
-    ck_assert_int_eq(caller.first_rc, -ETIMEDOUT);
-    ck_assert_uint_eq(caller.destroyed, 0);
+    uint32_t left = 1;
+    for (;; left++, caller.within_ns *= 2) {
+        int64_t before = coact_now_ns();
+        start_caller(&caller, 1);
+        join_peer(caller.ref);
+        ck_assert_int_ge(coact_now_ns() - before, caller.within_ns);
+        ck_assert_int_eq(caller.first_rc, -ETIMEDOUT);
+        // Without a thread in time it is not made, and destroyed.
+        AWAIT(count_entered() > 0 || caller.destroyed == left);
+        if (count_entered() > 0) {
+            break;
+        }
+    }
+    ck_assert_uint_eq(caller.destroyed, left - 1);
     set_gate(true);
-    AWAIT(caller.destroyed == 1);
     AWAIT(stats_of(runtime).blocking_busy == 0);
-    ck_assert_uint_eq(caller.destroyed, 1);
+    ck_assert_uint_eq(caller.destroyed, left);
     ck_assert_uint_eq(caller.work.result, 0);
-    ck_assert_uint_eq(stats_of(runtime).blocking_abandoned, 1);
+    ck_assert_uint_eq(stats_of(runtime).blocking_abandoned, left);
     ck_assert_uint_eq(stats_of(runtime).blocking_done, 0);
     stop_runtime(runtime);
 }
@@ -365,6 +423,8 @@ SUITE_MAIN("blocking", a_call_that_blocks_lets_others_on_the_same_worker_run,
            a_call_that_is_refused_destroys_its_argument_and_is_not_made,
            s13_a_kill_ends_a_blocking_call_with_canceled_once,
            s13_a_kill_takes_a_call_that_waits_for_a_thread_out_of_the_queue,
+           s13_a_clean_up_may_block_after_a_shutdown,
+           s13_a_clean_up_may_not_block_after_a_kill,
            s13_a_kill_beside_a_result_is_told_all_the_same,
            a_call_past_its_deadline_is_left_and_its_result_destroyed_once,
            a_call_fails_whole_or_not_at_all,

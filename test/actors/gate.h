@@ -77,6 +77,15 @@ await_entered(uint32_t count)
     pthread_mutex_unlock(&gate.lock);
 }
 
+__attribute__((unused)) static uint32_t
+count_entered(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    uint32_t entered = gate.entered;
+    pthread_mutex_unlock(&gate.lock);
+    return entered;
+}
+
 /* ---- A call -------------------------------------------------------------- */
 
 /* What the job works on: a copy. */
@@ -105,7 +114,7 @@ struct caller {
     struct work work;
     int64_t within_ns; /* 0: for ever */
     _Atomic uint32_t destroyed;
-    _Atomic int first_rc;
+    _Atomic int first_rc, clean_rc;
     _Atomic bool went_on, cleaned;
     peer_ref ref;
 };
