@@ -222,7 +222,7 @@ idle(struct coact__blocking *pool)
     struct coact__idler idler = {.next = pool->idlers,
                                  .bell = PTHREAD_COND_INITIALIZER};
     pool->idlers = &idler;
-    int64_t until_ns = coact__oracle_now_ns() + IDLE_NS;
+    int64_t until_ns = coact__oracle_now_ns() + pool->idle_ns;
     int rc = 0;
     while (!idler.is_called && rc == 0) {
         rc = wait_until(pool, &idler.bell, until_ns);
@@ -477,7 +477,8 @@ void
 coact__blocking_init(struct coact__blocking *pool, uint32_t threads_most)
 {
     *pool = (struct coact__blocking){.lock = PTHREAD_MUTEX_INITIALIZER,
-                                     .quiet = PTHREAD_COND_INITIALIZER};
+                                     .quiet = PTHREAD_COND_INITIALIZER,
+                                     .idle_ns = IDLE_NS};
     pool->threads_most = threads_most == 0 ? COACT__BLOCKING_THREADS
                          : threads_most < COACT__BLOCKING_THREADS_MAX
                              ? threads_most

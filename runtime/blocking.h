@@ -69,6 +69,7 @@ struct coact__blocking {
     struct coact__job_list queue, running;
     struct coact__idler *idlers; /* who became idle last is first */
     uint32_t threads_most, threads;
+    int64_t idle_ns;                                    /* then a thread ends */
     uint64_t numbers[COACT__BLOCKING_THREADS_MAX / 64]; /* in use: names */
     int64_t longest_wait_ns; /* of jobs that have a thread */
     bool is_closing, has_ended;

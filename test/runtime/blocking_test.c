@@ -160,6 +160,36 @@ START_TEST(who_became_idle_first_ends_while_the_last_has_work)
 }
 END_TEST
 
+static void
+work_for(uint32_t ns_of_i)
+{
+    for (int64_t until_ns = coact__oracle_now_ns() + ns_of_i;
+         coact__oracle_now_ns() < until_ns;) {
+    }
+}
+
+START_TEST(jobs_that_come_while_threads_end_are_all_done)
+{
+    coact__blocking_init(&pool, 3);
+    pool.idle_ns = 20000;
+    for (uint32_t i = 0; i < 3000; i++) {
+        struct coact__job *jobs[4];
+        uint32_t count = 1 + i % 4;
+        for (uint32_t j = 0; j < count; j++) {
+            jobs[j] = begin(do_nothing, NULL, 0);
+        }
+        for (uint32_t j = 0; j < count; j++) {
+            await_done(jobs[j]);
+            coact__blocking_take(&pool, jobs[j], NULL);
+        }
+        // About as long as a thread stays, a little more, a little less.
+        work_for(i * 97 % 60000);
+    }
+    ck_assert_uint_eq(counts().queued + counts().busy, 0);
+    coact__blocking_fini(&pool);
+}
+END_TEST
+
 START_TEST(a_number_of_threads_beyond_the_most_is_the_most)
 {
     coact__blocking_init(&pool, 0);
@@ -201,5 +231,6 @@ SUITE_MAIN("blocking", a_job_that_is_done_has_its_result,
            a_thread_takes_no_signal_but_its_faults_and_the_maker_as_before,
            a_pool_can_end_at_any_time_when_there_is_no_job,
            who_became_idle_first_ends_while_the_last_has_work,
+           jobs_that_come_while_threads_end_are_all_done,
            a_number_of_threads_beyond_the_most_is_the_most,
            without_a_thread_a_job_stays_its_tasks)
