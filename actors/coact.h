@@ -9,10 +9,12 @@
 #define COACT_COACT_H
 
 #include <coact/actor.h>
+#include <coact/blocking.h>
 #include <coact/cluster.h>
 #include <coact/error.h>
 #include <coact/io.h>
 #include <coact/log.h>
+#include <coact/lookup.h>
 #include <coact/mailbox.h>
 #include <coact/main.h>
 #include <coact/message.h>

@@ -18,6 +18,7 @@
 
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
+#include "runtime/blocking.h"
 #include "runtime/log_lines.h"
 #include "runtime/scheduler.h"
 #include "runtime/task.h"
@@ -154,6 +155,7 @@ struct coact__slot_cache {
 
 struct coact_runtime {
     struct coact__scheduler scheduler;
+    struct coact__blocking blocking;
     struct coact_runtime_options options;
     struct coact__log log;
     uint32_t node, incarnation;
