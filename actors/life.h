@@ -63,6 +63,7 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    struct coact__stack overflowed; /* kept while clean-ups run; low NULL: none */
 };
 
 /* An ask that is under way.  The number in the high bits moves on with every
@@ -315,6 +316,9 @@ void coact__kill_local(struct coact__actor *actor, uint32_t generation);
 /* The same for an actor that never got a stack. */
 void coact__finish_unborn(struct coact__actor *actor, int code,
                           const char *text);
+
+/* Where all clean-ups are called from: a frame that overflow.c knows. */
+void coact__call_cleanup(void (*fn)(void *arg), void *arg);
 
 void coact__run_defers(struct coact__actor *actor);
 void coact__arena_free(struct coact__extra *extra);
