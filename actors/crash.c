@@ -125,7 +125,8 @@ coact__actor_at_fault(void)
 }
 
 static void
-say_overflow(const struct coact__actor *actor, const void *address)
+say_overflow(const struct coact__actor *actor, const void *address,
+             const ucontext_t *context)
 {
     const struct coact__scheduler *scheduler = &actor->runtime->scheduler;
     const struct coact__stacks *stacks =
@@ -136,8 +137,10 @@ say_overflow(const struct coact__actor *actor, const void *address)
     }
     struct line line = {.bytes = 0};
     bool is_its_own = stack.low == actor->task.stack.low;
-    put(&line, is_its_own ? "stack overflow of actor "
-                          : "wild access to the guard of a stack, by actor ");
+    put(&line, !is_its_own ? "wild access to the guard of a stack, by actor "
+               : coact__overflow_is_one(actor, context)
+                   ? "stack overflow of actor "
+                   : "wild access to the guard of its own stack, by actor ");
     put(&line, coact__label_of(actor));
     put(&line, ", stack ");
     put_number(&line, stack.bytes, 10);
@@ -183,15 +186,15 @@ say_refusal(const struct coact__overflow_refusal *refusal)
 
 void
 coact__crash_say_refusal(const struct coact__actor *actor,
-                         const siginfo_t *info,
+                         const siginfo_t *info, const ucontext_t *context,
                          const struct coact__overflow_refusal *refusal)
 {
-    say_overflow(actor, info->si_addr);
+    say_overflow(actor, info->si_addr, context);
     say_refusal(refusal);
 }
 
 void
-coact__crash_report(int sig, const siginfo_t *info,
+coact__crash_report(int sig, const siginfo_t *info, const ucontext_t *context,
                     const struct coact__overflow_refusal *refusal)
 {
     // Acquire pairs with the release of the install.
@@ -202,7 +205,7 @@ coact__crash_report(int sig, const siginfo_t *info,
     say_signal(sig, info);
     say_actor(actor);
     if (actor != NULL && has_address(sig, info)) {
-        say_overflow(actor, info->si_addr);
+        say_overflow(actor, info->si_addr, context);
     }
     if (refusal != NULL && refusal->why != NULL) {
         say_refusal(refusal);
@@ -226,10 +229,9 @@ coact__crash_die(int sig, const siginfo_t *info)
 static void
 report(int sig, siginfo_t *info, void *context)
 {
-    (void)context;
     int before = *coact__errno_here();
     // The default is back already (SA_RESETHAND).
-    coact__crash_report(sig, info, NULL);
+    coact__crash_report(sig, info, context, NULL);
     coact__crash_die(sig, info);
     *coact__errno_here() = before;
 }

@@ -181,9 +181,9 @@ is_in_its_guard(const struct coact__actor *actor, const void *address)
            stack.low == actor->task.stack.low;
 }
 
-/* And it is the stack that has grown there, not a pointer that went astray. */
-static bool
-is_stack_full(const struct coact__actor *actor, const ucontext_t *context)
+bool
+coact__overflow_is_one(const struct coact__actor *actor,
+                       const ucontext_t *context)
 {
     uintptr_t sp = coact__fault_sp(context);
     return sp >= lowest_sp(actor) &&
@@ -209,8 +209,8 @@ has_overflowed_before(const struct coact__actor *actor)
 static const char *
 why_not(const struct coact__actor *actor, const ucontext_t *context)
 {
-    if (!is_stack_full(actor, context)) {
-        return "the stack pointer is elsewhere: it is a stray access";
+    if (!coact__overflow_is_one(actor, context)) {
+        return "it is no overflow";
     }
     if (has_overflowed_before(actor)) {
         return "the actor was ending because of one already";

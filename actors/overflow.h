@@ -31,6 +31,11 @@ struct coact__overflow_refusal {
     void *at;        /* code that is to blame; may be NULL */
 };
 
+/* An access to the guard below the actor's stack: has the stack grown there?  Or
+   is it a pointer that went astray? */
+bool coact__overflow_is_one(const struct coact__actor *actor,
+                            const ucontext_t *context);
+
 /* The actor has overflowed its stack and may be ended for it: `context` is
    changed, and the handler returns.  False: no, and why not. */
 bool coact__overflow_contain(const struct coact__actor *actor,

@@ -57,19 +57,27 @@ pass_on(int sig, siginfo_t *info, void *context)
     }
 }
 
+struct fault {
+    const siginfo_t *info;
+    ucontext_t *context;
+};
+
 static bool
-contain(const struct coact__actor *actor, const siginfo_t *info, void *context,
+contain(const struct coact__actor *actor, struct fault *fault,
         struct coact__overflow_refusal *refusal)
 {
     struct coact__here *here = coact__here();
-    if (here->is_judging) {
-        here->is_judging = false;
-        refusal->why = "the stack cannot be read";
+    if (here->judged != NULL) {
+        *fault = *(struct fault *)here->judged; // that one is to be reported
+        here->judged = NULL;
+        *refusal =
+            (struct coact__overflow_refusal){.why = "the stack cannot be read"};
         return false;
     }
-    here->is_judging = true;
-    bool is_contained = coact__overflow_contain(actor, info, context, refusal);
-    here->is_judging = false;
+    here->judged = fault;
+    bool is_contained =
+        coact__overflow_contain(actor, fault->info, fault->context, refusal);
+    here->judged = NULL;
     return is_contained;
 }
 
@@ -79,18 +87,20 @@ on_segv(int sig, siginfo_t *info, void *context)
     int saved = *coact__errno_here();
     struct coact__overflow_refusal refusal = {NULL, NULL};
     const struct coact__actor *actor = coact__actor_at_fault();
+    struct fault fault = {info, context};
     if (actor != NULL &&
         atomic_load_explicit(&contains, memory_order_acquire) &&
-        contain(actor, info, context, &refusal)) {
+        contain(actor, &fault, &refusal)) {
         return;
     }
     if (atomic_load_explicit(&reports, memory_order_acquire)) {
         signal(sig, SIG_DFL);
-        coact__crash_report(sig, info, &refusal);
+        coact__crash_report(sig, fault.info, fault.context, &refusal);
         coact__crash_die(sig, info);
     } else {
         if (refusal.why != NULL) {
-            coact__crash_say_refusal(actor, info, &refusal);
+            coact__crash_say_refusal(actor, fault.info, fault.context,
+                                     &refusal);
         }
         pass_on(sig, info, context);
     }

@@ -11,14 +11,12 @@
 #ifndef COACT_RUNTIME_HERE_H
 #define COACT_RUNTIME_HERE_H
 
-#include <stdbool.h>
-
 struct coact__worker;
 
 struct coact__here {
     struct coact__worker *worker; /* NULL: not a worker, or not now */
     void *attached;               /* what a foreign thread is attached to */
-    volatile bool is_judging;     /* a handler of SIGSEGV looks at a stack */
+    void *volatile judged; /* what a handler of SIGSEGV is looking into */
 };
 
 struct coact__here *coact__here(void);
