@@ -314,9 +314,13 @@ end(void *arg, void *pass)
                                           : &actor->task.stack;
     char place[96];
     describe_place(pass, place, sizeof(place));
-    coact__log(actor->runtime, COACT_LOG_ERROR,
-               "stack overflow of actor %s, stack %u bytes, in %s",
-               coact__label_of(actor), full->bytes, place);
+    if (actor->stage != COACT__STAGE_ALIVE) {
+        // It has a reason already, and the log of its end will have that one.
+        coact__log(actor->runtime, COACT_LOG_ERROR,
+                   "stack overflow of actor %s, which is ending, stack %u "
+                   "bytes, in %s",
+                   coact__label_of(actor), full->bytes, place);
+    }
     char text[COACT_REASON_TEXT];
     snprintf(text, sizeof(text), "stack %u bytes, in %s", full->bytes, place);
     coact__finish(actor, COACT_STACK_OVERFLOW, text);
