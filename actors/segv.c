@@ -19,6 +19,7 @@
 #include "runtime/altstack.h"
 #include "runtime/here.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -109,6 +110,16 @@ on_segv(int sig, siginfo_t *info, void *context)
 
 /* ---- Installing ---------------------------------------------------------- */
 
+/* Where we are a part of a plugin, it must not be unloaded any more. */
+static void
+stay_loaded(void)
+{
+    Dl_info info;
+    if (dladdr(&before, &info) != 0 && info.dli_fname != NULL) {
+        (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+}
+
 static int
 install(void)
 {
@@ -119,6 +130,7 @@ install(void)
     if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_segv) {
         return 0;
     }
+    stay_loaded();
     if (!has_before) {
         before = now;
         has_before = true;

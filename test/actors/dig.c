@@ -70,10 +70,10 @@ dig_in_printf(void)
 }
 
 int
-dig_with_full_x87(void)
+dig_with_odd_registers(void)
 {
 #if defined(__x86_64__)
-    __asm__ volatile("fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1");
+    __asm__ volatile("fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1; std");
 #endif
     return dig();
 }

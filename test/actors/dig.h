@@ -25,8 +25,9 @@ int dig_in_qsort(void);
    we do: it is the one to run over. */
 int dig_in_printf(void);
 
-/* By calls; before them the processor's old floating-point stack is filled,
-   where there is one. */
-int dig_with_full_x87(void);
+/* By calls; before them the processor is put into a state in which no function
+   may be called: its old floating-point stack is full, and it copies backwards
+   (where it has such things). */
+int dig_with_odd_registers(void);
 
 #endif

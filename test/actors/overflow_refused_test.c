@@ -364,6 +364,31 @@ START_TEST(s15_what_is_not_contained_goes_to_the_handler_that_was_there)
 }
 END_TEST
 
+/* A host that drives the runtime has brought a signal stack of its own. */
+static void
+small_signal_stack(void *arg)
+{
+    (void)arg;
+    static char memory[8 << 10];
+    const stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)};
+    if (sigaltstack(&stack, NULL) != 0) {
+        _exit(HOST_SAW_GUARD); // this processor's registers do not fit there
+    }
+    install_host_handler();
+    const struct coact_runtime_options options = {
+        .host_driven = true, .on_stack_overflow = COACT_OVERFLOW_KILL_ACTOR};
+    struct coact_runtime *runtime;
+    if (coact_start(&options, &runtime) == 0) {
+        run_and_join(runtime, dig_run);
+    }
+}
+
+START_TEST(s15_a_signal_stack_that_is_too_small_is_not_overrun)
+{
+    ck_assert_int_eq(death_of(small_signal_stack, NULL), -HOST_SAW_GUARD);
+}
+END_TEST
+
 /* Nobody was there: the kernel's own way, also for what somebody sends. */
 static void
 refused_without_handler(void *arg)
@@ -447,6 +472,7 @@ SUITE_MAIN("overflow_refused", s15_a_fault_elsewhere_still_ends_the_process,
            s15_without_a_stack_for_the_clean_ups_the_process_ends,
            s15_a_stack_in_ruins_ends_the_process_with_a_report,
            s15_what_is_not_contained_goes_to_the_handler_that_was_there,
+           s15_a_signal_stack_that_is_too_small_is_not_overrun,
            s15_without_another_handler_the_kernel_does_as_ever,
            s15_a_runtime_that_has_not_asked_contains_nothing,
            s15_the_crash_report_may_be_asked_for_before_or_after)
