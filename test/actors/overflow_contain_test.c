@@ -527,11 +527,17 @@ START_TEST(s15_an_overflow_in_a_clean_up_that_is_run_early_is_contained)
 }
 END_TEST
 
+/* A third, if the processor computes and copies as it should. */
 static void
 compute(void *arg)
 {
-    volatile long double third = 3;
-    *(long double *)arg = 1 / third;
+    volatile long double three = 3;
+    uintptr_t flags = 0;
+#if defined(__x86_64__)
+    flags = __builtin_ia32_readeflags_u64();
+#endif
+    enum { DIRECTION_FLAG = 1 << 10 };
+    *(long double *)arg = (flags & DIRECTION_FLAG) == 0 ? 1 / three : 0;
 }
 
 static void
