@@ -4,8 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test/actors/dig.h"
-#include "test/actors/peers.h"
+#include "test/actors/overflow_world.h"
 
 #include <coact/supervisor.h>
 
@@ -14,96 +13,19 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- A runtime that contains --------------------------------------------- */
-
-static void
-see(void *context, enum coact_log_level level, const char *text)
-{
-    struct log_seen *log = context;
-    (void)level;
-    atomic_fetch_add(&log->lines, 1);
-    snprintf(log->last, sizeof(log->last), "%s", text);
-}
-
-static struct coact_runtime_options
-containing(uint32_t workers)
-{
-    return (struct coact_runtime_options){.workers = workers,
-                                          .log = log_nothing,
-                                          .on_stack_overflow =
-                                              COACT_OVERFLOW_KILL_ACTOR};
-}
-
-/* As conduct of peers.h, with these options; what the runtime has counted. */
-static struct coact_runtime_stats
-conduct_with(const struct coact_runtime_options *options,
-             void (*body)(peer_self self, void *arg), void *arg)
-{
-    struct coact_runtime *runtime = NULL;
-    ck_assert_int_eq(coact_start(options, &runtime), 0);
-    ck_assert_int_eq(coact_attach(runtime), 0);
-    peer_ref conductor;
-    ck_assert_int_eq(coact_spawn_with(peer, &conductor, body, arg,
-                                      .label = "conductor", .trap_exit = true,
-                                      .stack_bytes = 256 << 10),
-                     0);
-    struct coact_reason reason;
-    ck_assert_int_eq(coact_join(conductor.ref, IN_TIME, &reason), 0);
-    if (reason.code != COACT_NOPROC) {
-        ck_assert_msg(reason.code == COACT_NORMAL, "the conductor ended: %s %s",
-                      coact_reason_name(reason.code), reason.text);
-    }
-    struct coact_runtime_stats stats;
-    coact_stats(runtime, &stats);
-    stop_runtime(runtime);
-    return stats;
-}
-
-static struct coact_runtime_stats
-conduct_containing(void (*body)(peer_self self, void *arg), void *arg)
-{
-    const struct coact_runtime_options options = containing(2);
-    return conduct_with(&options, body, arg);
-}
-
-/* By a conductor: run an actor, and hear how it ended. */
-static struct coact_reason
-end_of(peer_self self, void (*body)(peer_self self, void *arg), void *arg,
-       size_t stack_bytes)
-{
-    peer_ref digger;
-    coact_monitor_id monitor;
-    ck_assert_int_eq(
-        coact_spawn_with(peer, &digger, body, arg, .label = "digger",
-                         .stack_bytes = stack_bytes, .monitor = &monitor),
-        0);
-    struct coact_down down = expect_down(self);
-    ck_assert_uint_eq(down.monitor.id, monitor.id);
-    return down.reason;
-}
-
-static void
-ck_overflow(const struct coact_reason *reason)
-{
-    ck_assert_msg(reason->code == COACT_STACK_OVERFLOW, "%s: %s",
-                  coact_reason_name(reason->code), reason->text);
-}
-
 /* ---- The kinds of overflow ----------------------------------------------- */
 
 static void
 dig_body(peer_self self, void *arg)
 {
-    (void)arg;
-    (void)self;
+    (void)self, (void)arg;
     (void)dig();
 }
 
 static void
 wide_body(peer_self self, void *arg)
 {
-    (void)arg;
-    (void)self;
+    (void)self, (void)arg;
     (void)dig_wide();
 }
 
@@ -180,86 +102,6 @@ START_TEST(s15_an_overflow_is_contained_by_either_kind_of_guard)
 END_TEST
 
 /* ---- In order ------------------------------------------------------------ */
-
-struct diary {
-    char lines[256];
-};
-
-static void
-enter(struct diary *diary, const char *line)
-{
-    strcat(diary->lines, line);
-    strcat(diary->lines, " ");
-}
-
-/* What a clean-up finds on the stack that overflowed. */
-struct notebook {
-    struct diary *diary;
-    const char *line;
-    unsigned char pages[512];
-};
-
-static void
-open_notebook(struct notebook *notebook, struct diary *diary, const char *line)
-{
-    *notebook = (struct notebook){.diary = diary, .line = line};
-    memset(notebook->pages, line[0], sizeof(notebook->pages));
-}
-
-static void
-close_notebook(void *arg)
-{
-    struct notebook *notebook = arg;
-    bool is_whole = true;
-    for (size_t i = 0; i < sizeof(notebook->pages); i++) {
-        is_whole =
-            is_whole && notebook->pages[i] == (unsigned char)notebook->line[0];
-    }
-    enter(notebook->diary, is_whole ? notebook->line : "spoilt");
-}
-
-static void
-wait_a_little(void *arg)
-{
-    enter(arg, coact_sleep(coact_in_ms(1)) == 0 ? "slept" : "cancelled");
-}
-
-static int
-deeper_with_notebook(struct diary *diary)
-{
-    struct notebook inner;
-    open_notebook(&inner, diary, "inner");
-    ck_assert_int_eq(coact_defer(close_notebook, &inner), 0);
-    return dig();
-}
-
-static void
-tidy_body(peer_self self, void *arg)
-{
-    struct notebook outer;
-    open_notebook(&outer, arg, "outer");
-    ck_assert_int_eq(coact_defer(close_notebook, &outer), 0);
-    ck_assert_int_eq(coact_defer(wait_a_little, arg), 0);
-    ck_assert_ptr_nonnull(coact_arena(100000));
-    (void)self;
-    (void)deeper_with_notebook(arg);
-}
-
-static void
-check_tidy(peer_self self, void *arg)
-{
-    (void)arg;
-    struct diary diary = {""};
-    struct coact_reason reason = end_of(self, tidy_body, &diary, 0);
-    ck_overflow(&reason);
-    ck_assert_str_eq(diary.lines, "inner slept outer ");
-}
-
-START_TEST(s15_clean_ups_run_once_newest_first_and_find_the_stack_as_it_was)
-{
-    conduct_containing(check_tidy, NULL);
-}
-END_TEST
 
 static void
 linked_body(peer_self self, void *arg)
@@ -460,110 +302,6 @@ START_TEST(s15_many_overflows_at_once_on_several_workers_are_contained)
 }
 END_TEST
 
-/* ---- Between clean-ups --------------------------------------------------- */
-
-static void
-dig_in_clean_up(void *arg)
-{
-    enter(arg, "digs");
-    (void)dig();
-}
-
-static void
-say_last(void *arg)
-{
-    enter(arg, "last");
-}
-
-static void
-overflow_in_clean_up_body(peer_self self, void *arg)
-{
-    ck_assert_int_eq(coact_defer(say_last, arg), 0);
-    ck_assert_int_eq(coact_defer(dig_in_clean_up, arg), 0);
-    (void)self;
-    coact_fail(-EIO, "first");
-}
-
-static void
-check_clean_up(peer_self self, void *arg)
-{
-    (void)arg;
-    struct diary diary = {""};
-    struct coact_reason reason =
-        end_of(self, overflow_in_clean_up_body, &diary, 0);
-    ck_assert_int_eq(reason.code, -EIO);
-    ck_assert_str_eq(reason.text, "first");
-    ck_assert_str_eq(diary.lines, "digs last ");
-}
-
-START_TEST(s15_an_overflow_in_a_clean_up_runs_the_next_and_keeps_the_reason)
-{
-    conduct_containing(check_clean_up, NULL);
-}
-END_TEST
-
-static void
-undefer_body(peer_self self, void *arg)
-{
-    ck_assert_int_eq(coact_defer(say_last, arg), 0);
-    ck_assert_int_eq(coact_defer(dig_in_clean_up, arg), 0);
-    (void)self;
-    (void)coact_undefer();
-}
-
-static void
-check_undefer(peer_self self, void *arg)
-{
-    (void)arg;
-    struct diary diary = {""};
-    struct coact_reason reason = end_of(self, undefer_body, &diary, 0);
-    ck_overflow(&reason);
-    ck_assert_str_eq(diary.lines, "digs last ");
-}
-
-START_TEST(s15_an_overflow_in_a_clean_up_that_is_run_early_is_contained)
-{
-    conduct_containing(check_undefer, NULL);
-}
-END_TEST
-
-/* A third, if the processor computes and copies as it should. */
-static void
-compute(void *arg)
-{
-    volatile long double three = 3;
-    uintptr_t flags = 0;
-#if defined(__x86_64__)
-    flags = __builtin_ia32_readeflags_u64();
-#endif
-    enum { DIRECTION_FLAG = 1 << 10 };
-    *(long double *)arg = (flags & DIRECTION_FLAG) == 0 ? 1 / three : 0;
-}
-
-static void
-odd_body(peer_self self, void *arg)
-{
-    ck_assert_int_eq(coact_defer(compute, arg), 0);
-    (void)self;
-    (void)dig_with_odd_registers();
-}
-
-static void
-check_odd(peer_self self, void *arg)
-{
-    (void)arg;
-    long double third = 0;
-    struct coact_reason reason = end_of(self, odd_body, &third, 0);
-    ck_overflow(&reason);
-    ck_assert(third > 0.33L && third < 0.34L);
-}
-
-START_TEST(s15_clean_ups_find_the_processor_in_order)
-{
-    conduct_containing(check_odd, NULL);
-}
-END_TEST
-
 /* ---- Handlers ------------------------------------------------------------ */
 
 START_TEST(s15_handlers_are_there_only_for_those_who_ask)
@@ -623,14 +361,10 @@ SUITE_MAIN("overflow_contain",
            s15_an_overflow_ends_the_actor_with_a_reason_that_names_the_stack,
            s15_a_frame_of_200_kB_is_contained_too,
            s15_an_overflow_is_contained_by_either_kind_of_guard,
-           s15_clean_ups_run_once_newest_first_and_find_the_stack_as_it_was,
            s15_links_and_monitors_learn_of_an_overflow_and_others_go_on,
            s15_a_supervisor_restarts_who_overflowed,
            s15_a_thousand_overflows_in_a_row_leave_nothing_behind,
            s15_many_overflows_at_once_on_several_workers_are_contained,
-           s15_an_overflow_in_a_clean_up_runs_the_next_and_keeps_the_reason,
-           s15_an_overflow_in_a_clean_up_that_is_run_early_is_contained,
-           s15_clean_ups_find_the_processor_in_order,
            s15_handlers_are_there_only_for_those_who_ask,
            s15_an_option_that_does_not_exist_is_refused,
            s15_a_runtime_driven_by_its_host_contains_overflows_too)
