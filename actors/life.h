@@ -63,8 +63,8 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
-    struct coact__stack
-        overflowed; /* kept while clean-ups run; low NULL: none */
+    /* Clean-ups may look into it; or low is NULL. */
+    struct coact__stack overflowed;
 };
 
 /* An ask that is under way.  The number in the high bits moves on with every
