@@ -51,7 +51,6 @@ check_call(void (*fn)(void *arg), const void *arg, size_t bytes)
     return 0;
 }
 
-coact__switch_check(actor, "blocking");
 /* coact__wait_begin for one that has an argument: destroyed if that does not
    return. */
 static int
@@ -123,6 +122,9 @@ coact_blocking(void (*fn)(void *arg), void *arg, size_t bytes,
                void (*destroy)(void *arg), int64_t deadline_ns)
 {
     struct coact__actor *actor = coact__actor_here();
+    if (actor != NULL) {
+        coact__switch_check(actor, "blocking");
+    }
     bool has_it = false;
     int rc = check_call(fn, arg, bytes);
     if (rc == 0) {

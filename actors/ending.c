@@ -15,6 +15,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/overflow.h"
 #include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -210,6 +211,13 @@ coact_defer(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
+__attribute__((noinline)) void
+coact__call_cleanup(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+    __asm__ volatile(""); // or the call would be a jump, and this no frame
+}
+
 static bool
 run_newest(struct coact__extra *extra)
 {
@@ -222,7 +230,7 @@ run_newest(struct coact__extra *extra)
     void (*fn)(void *) = defer->fn;
     void *arg = defer->arg;
     coact__free(defer);
-    fn(arg);
+    coact__call_cleanup(fn, arg);
     return true;
 }
 
@@ -436,6 +444,7 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
     }
+    coact__overflow_over(actor);
     leave_world(actor, reason);
 }
 

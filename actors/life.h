@@ -75,6 +75,8 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    /* Clean-ups may look into it; or low is NULL. */
+    struct coact__stack overflowed;
 };
 
 /* An ask that is under way.  The number in the high bits moves on with every
@@ -407,6 +409,9 @@ void coact__kill_local(struct coact__actor *actor, uint32_t generation);
 /* The same for an actor that never got a stack. */
 void coact__finish_unborn(struct coact__actor *actor, int code,
                           const char *text);
+
+/* Where all clean-ups are called from: a frame that overflow.c knows. */
+void coact__call_cleanup(void (*fn)(void *arg), void *arg);
 
 void coact__run_defers(struct coact__actor *actor);
 void coact__arena_free(struct coact__extra *extra);

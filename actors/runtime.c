@@ -6,6 +6,7 @@
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/segv.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -46,7 +47,7 @@ set_options(struct coact_runtime *runtime,
         coact__oracle_random(&runtime->incarnation,
                              sizeof(runtime->incarnation));
     }
-    return 0;
+    return coact__segv_contain(runtime);
 }
 
 /* At each look of a worker at the world: has coact_request_stop been here? */

@@ -6,8 +6,8 @@
  * the option host_driven, on the host's thread inside coact_pump, for a program
  * that has an event loop already.
  *
- * coact installs no signal handler, no atexit and no constructor, and writes
- * nothing but its log.
+ * coact installs no atexit and no constructor, no signal handler that was not
+ * asked for, and writes nothing but its log.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,6 +43,21 @@ struct coact_refusal {
     int code; /* why */
 };
 
+/* What an actor that runs over its stack ends. */
+enum coact_on_stack_overflow {
+    COACT_OVERFLOW_ABORT, /* the process, with a signal */
+    COACT_OVERFLOW_KILL_ACTOR
+    /* the actor, with COACT_STACK_OVERFLOW, where that is safe; else the
+       process, and standard error says why.  It is safe while only code of the
+       program is on the stack: not below a call of the C library, of another
+       library or of coact.  The clean-ups run; memory and locks that only the
+       actor's code knew of stay as they are.  To ask for it is to ask for a
+       handler of SIGSEGV, which stays there for ever and hands all else on to
+       the one before it.  A thread that calls coact_pump needs an alternate
+       signal stack; the one that calls coact_start gets one.  In a build with a
+       sanitizer it is ABORT, for the sanitizer reports it. */
+};
+
 /* All zero is a good runtime. */
 struct coact_runtime_options {
     uint32_t workers;      /* 0: the cores that this process may use */
@@ -60,6 +75,7 @@ struct coact_runtime_options {
                                 must not wait.  NULL: they are only counted */
     void *refused_context;
     uint32_t blocking_threads; /* most threads for coact_blocking; 0: 64 */
+    enum coact_on_stack_overflow on_stack_overflow;
 };
 
 /* Start a runtime; given: stop it, then free it.

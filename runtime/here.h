@@ -21,6 +21,7 @@ struct coact__here {
 #if COACT_ABORT_ON_MISUSE
     struct coact__held held;
 #endif
+    void *volatile judged; /* what a handler of SIGSEGV is looking into */
 };
 
 struct coact__here *coact__here(void);
