@@ -1,0 +1,693 @@
+/*
+ * snapshot_test.c - threads that compute, sleep, switch and refuse, looked at.
+ *
+ * The functions that must be found are exported by the program (it is linked so),
+ * but for one, which only its file's own table knows.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "runtime/snapshot.h"
+
+#include "runtime/altstack.h"
+#include "runtime/context.h"
+#include "runtime/memory.h"
+#include "runtime/oracle.h"
+#include "runtime/threadstate.h"
+#include "test/support/death.h"
+#include "test/support/suite.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS INT64_C(1000000)
+#define PATIENCE_NS (8000 * MS)
+#define SIGNAL (SIGRTMIN + 3)
+#define FOUND_BY_NAME __attribute__((visibility("default"), noinline))
+
+enum { FRAMES = COACT__SNAPSHOT_FRAMES, STACK = 64 << 10 };
+
+static atomic_bool is_over;
+
+/* Relaxed: they only say when to go on. */
+static bool
+over(void)
+{
+    return atomic_load_explicit(&is_over, memory_order_relaxed);
+}
+
+static void
+end(pthread_t thread)
+{
+    atomic_store_explicit(&is_over, true, memory_order_relaxed);
+    pthread_join(thread, NULL);
+}
+
+/* ---- Threads to look at -------------------------------------------------- */
+
+struct subject {
+    pthread_t thread;
+    _Atomic pid_t tid; /* once it is there */
+    int pipe[2];
+    bool is_deaf;
+    _Atomic int phase;
+    struct coact__context home;
+    struct coact__context guest;
+};
+
+static void
+say_tid(struct subject *subject)
+{
+    atomic_store_explicit(&subject->tid, gettid(), memory_order_release);
+}
+
+static pid_t
+start(struct subject *subject, void *(*body)(void *))
+{
+    ck_assert_int_eq(pthread_create(&subject->thread, NULL, body, subject), 0);
+    pid_t tid;
+    while ((tid = atomic_load_explicit(&subject->tid, memory_order_acquire)) ==
+           0) {
+        sched_yield();
+    }
+    return tid;
+}
+
+FOUND_BY_NAME void spin_until_over(struct subject *subject);
+FOUND_BY_NAME void coroutine_that_spins(void *arg, void *pass);
+FOUND_BY_NAME void read_for_ever(struct subject *subject);
+
+/* Not a tail call, or the caller would not be found. */
+#define STAY __asm__ volatile("")
+
+void
+spin_until_over(struct subject *subject)
+{
+    say_tid(subject);
+    while (!over()) {
+    }
+}
+
+__attribute__((noinline)) static void
+function_that_is_static(struct subject *subject)
+{
+    spin_until_over(subject);
+    STAY;
+}
+
+void
+coroutine_that_spins(void *arg, void *pass)
+{
+    (void)pass;
+    struct subject *subject = arg;
+    function_that_is_static(subject);
+    coact__context_switch_final(&subject->guest, &subject->home, NULL);
+}
+
+static void *
+run_coroutine(void *arg)
+{
+    struct subject *subject = arg;
+    struct coact__altstack altstack;
+    coact__altstack_open(&altstack);
+    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(stack, MAP_FAILED);
+    // What a walk that does not end at the first frame would run into.
+    for (size_t i = 0; i < STACK / sizeof(void *); i++) {
+        ((void **)(void *)stack)[i] = (void *)(uintptr_t)&printf;
+    }
+    coact__context_init_thread(&subject->home);
+    coact__context_make(&subject->guest, stack, STACK / 2, coroutine_that_spins,
+                        subject);
+    coact__context_switch(&subject->home, &subject->guest, NULL);
+    coact__context_fini(&subject->guest);
+    coact__context_fini(&subject->home);
+    munmap(stack, STACK);
+    coact__altstack_close(&altstack);
+    return NULL;
+}
+
+static void *
+run_spin(void *arg)
+{
+    spin_until_over(arg);
+    return NULL;
+}
+
+void
+read_for_ever(struct subject *subject)
+{
+    char bytes[4];
+    say_tid(subject);
+    // No EINTR is seen: the call is restarted.
+    ck_assert_int_eq(read(subject->pipe[0], bytes, sizeof(bytes)), 2);
+    STAY;
+}
+
+static void *
+run_read(void *arg)
+{
+    read_for_ever(arg);
+    return NULL;
+}
+
+/* ---- What was found ------------------------------------------------------ */
+
+struct text {
+    char lines[16384];
+    size_t bytes;
+};
+
+static void
+add_line(void *arg, const char *line)
+{
+    struct text *text = arg;
+    int more = snprintf(text->lines + text->bytes,
+                        sizeof(text->lines) - text->bytes, "%s\n", line);
+    ck_assert_int_gt(more, 0);
+    text->bytes += (size_t)more;
+    ck_assert_uint_lt(text->bytes, sizeof(text->lines));
+}
+
+static struct text
+print(void *const *frames, int count)
+{
+    struct text text = {.bytes = 0};
+    coact__snapshot_print(frames, count, add_line, &text);
+    return text;
+}
+
+static void
+must_install(void)
+{
+    ck_assert_int_eq(coact__snapshot_install(SIGNAL), 0);
+}
+
+static int
+take(pid_t tid, void **frames)
+{
+    int count = coact__snapshot_take(tid, frames, FRAMES, PATIENCE_NS);
+    ck_assert_msg(count > 0, "take: %d", count);
+    return count;
+}
+
+static void
+must_name(const struct text *text, const char *function)
+{
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), " %s+0x", function);
+    ck_assert_msg(strstr(text->lines, wanted) != NULL, "no %s in\n%s", function,
+                  text->lines);
+}
+
+START_TEST(a_coroutine_that_spins_is_found_by_its_functions_names)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_coroutine);
+    void *frames[FRAMES];
+    int count = take(tid, frames);
+    struct text text = print(frames, count);
+    must_name(&text, "spin_until_over");
+    must_name(&text, "function_that_is_static");
+    must_name(&text, "coroutine_that_spins");
+    // The walk ends where the coroutine began.
+    struct text last = print(&frames[count - 1], 1);
+    must_name(&last, "coact__context_start");
+    ck_assert_int_le(count, 8);
+    end(subject.thread);
+}
+END_TEST
+
+START_TEST(the_first_frame_is_where_the_thread_stands)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_spin);
+    int hits = 0;
+    // It may also have been met in what it calls, as under a sanitizer.
+    for (int i = 0; i < 200 && hits == 0; i++) {
+        void *frame;
+        ck_assert_int_eq(coact__snapshot_take(tid, &frame, 1, PATIENCE_NS), 1);
+        uintptr_t into = (uintptr_t)frame - (uintptr_t)&spin_until_over;
+        hits += into < 256;
+    }
+    ck_assert_int_gt(hits, 0);
+    end(subject.thread);
+}
+END_TEST
+
+static void
+await_call(pid_t tid, long call)
+{
+    int64_t deadline = coact__oracle_now_ns() + PATIENCE_NS;
+    struct coact__threadstate now;
+    do {
+        ck_assert_msg(coact__oracle_now_ns() < deadline, "it never slept");
+        ck_assert_int_eq(coact__threadstate_read(tid, &now), 0);
+    } while (now.call != call || now.state != 'S');
+}
+
+START_TEST(a_thread_blocked_in_read_is_found_there_and_reads_on)
+{
+    must_install();
+    static struct subject subject;
+    ck_assert_int_eq(pipe(subject.pipe), 0);
+    pid_t tid = start(&subject, run_read);
+    for (int i = 0; i < 20; i++) {
+        await_call(tid, SYS_read);
+        void *frames[FRAMES];
+        int count = take(tid, frames);
+        struct text text = print(frames, count);
+        must_name(&text, "read_for_ever");
+    }
+    await_call(tid, SYS_read);
+    ck_assert_int_eq(write(subject.pipe[1], "ab", 2), 2);
+    pthread_join(subject.thread, NULL);
+}
+END_TEST
+
+START_TEST(a_thread_can_look_at_itself)
+{
+    must_install();
+    void *frames[FRAMES];
+    int count = take(gettid(), frames);
+    struct text text = print(frames, count);
+    must_name(&text, "coact__snapshot_take");
+}
+END_TEST
+
+/* ---- Time-outs ----------------------------------------------------------- */
+
+/* Deaf in phase 0; counts what has gathered in phase 1; hears in phase 2. */
+static void *
+run_deaf(void *arg)
+{
+    struct subject *subject = arg;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGNAL);
+    pthread_sigmask(SIG_BLOCK, &one, NULL);
+    say_tid(subject);
+    while (atomic_load_explicit(&subject->phase, memory_order_acquire) == 0) {
+        sched_yield();
+    }
+    coact__snapshot_admit();
+    spin_until_over(subject);
+    return NULL;
+}
+
+static bool
+is_untouched(void *const *frames)
+{
+    for (int i = 0; i < FRAMES; i++) {
+        if (frames[i] != (const void *)frames) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static unsigned long
+queued_signals(pid_t tid)
+{
+    char path[64];
+    char line[128];
+    unsigned long pending = 0;
+    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)tid);
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "SigQ:", 5) == 0) {
+            pending = strtoul(line + 5, NULL, 10);
+        }
+    }
+    fclose(file);
+    return pending;
+}
+
+START_TEST(a_thread_that_blocks_the_signal_is_a_time_out_and_no_late_answer)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_deaf);
+    void *frames[FRAMES];
+    for (int i = 0; i < FRAMES; i++) {
+        frames[i] = (void *)frames;
+    }
+    for (int i = 0; i < 30; i++) {
+        int64_t before = coact__oracle_now_ns();
+        ck_assert_int_eq(coact__snapshot_take(tid, frames, FRAMES, 2 * MS),
+                         -ETIMEDOUT);
+        ck_assert_int_ge(coact__oracle_now_ns() - before, 2 * MS);
+    }
+    // The count is the user's: others may queue a few.
+    ck_assert_uint_lt(queued_signals(tid), 20);
+    atomic_store_explicit(&subject.phase, 1, memory_order_release);
+    void *later[FRAMES];
+    struct text text = print(later, take(tid, later));
+    must_name(&text, "run_deaf");
+    ck_assert(is_untouched(frames));
+    end(subject.thread);
+}
+END_TEST
+
+START_TEST(takers_without_patience_leave_nothing_behind)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_coroutine);
+    void *frames[FRAMES];
+    int answers = 0;
+    // All the moments in which a taker may give up.
+    for (int i = 0; i < 3000; i++) {
+        int64_t timeout = (i % 100) * 2000 - 1;
+        int count = coact__snapshot_take(tid, frames, FRAMES, timeout);
+        ck_assert_msg(count > 0 || count == -ETIMEDOUT, "take: %d", count);
+        answers += count > 0;
+    }
+    for (int i = 0; i < 20; i++) {
+        answers += take(tid, frames) > 0;
+    }
+    ck_assert_int_ge(answers, 20);
+    end(subject.thread);
+}
+END_TEST
+
+/* ---- Many ---------------------------------------------------------------- */
+
+START_TEST(many_takes_in_a_row_all_find_the_spinning_function)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_coroutine);
+    for (int i = 0; i < 1000; i++) {
+        void *frames[FRAMES];
+        int count = take(tid, frames);
+        bool is_found = false;
+        for (int at = 0; at < count; at++) {
+            uintptr_t into =
+                (uintptr_t)frames[at] - (uintptr_t)&coroutine_that_spins;
+            is_found = is_found || into < 256;
+        }
+        ck_assert_msg(is_found, "take %d", i);
+    }
+    end(subject.thread);
+}
+END_TEST
+
+enum { TAKERS = 6, TAKES = 200 };
+
+static _Atomic pid_t looked_at[2];
+
+static void *
+take_many(void *arg)
+{
+    size_t me = (size_t)(uintptr_t)arg;
+    for (int i = 0; i < TAKES; i++) {
+        void *frames[FRAMES];
+        size_t which = (me + (size_t)i) % 2;
+        int count =
+            take(atomic_load_explicit(&looked_at[which], memory_order_relaxed),
+                 frames);
+        bool is_found = false;
+        for (int at = 0; at < count; at++) {
+            uintptr_t into = (uintptr_t)frames[at] -
+                             (which == 0 ? (uintptr_t)&coroutine_that_spins
+                                         : (uintptr_t)&run_spin);
+            is_found = is_found || into < 256;
+        }
+        ck_assert(is_found);
+    }
+    return NULL;
+}
+
+/* More of them than there are cells, at two threads. */
+START_TEST(takers_at_once_get_each_the_frames_of_the_thread_they_asked)
+{
+    must_install();
+    static struct subject first;
+    static struct subject second;
+    looked_at[0] = start(&first, run_coroutine);
+    looked_at[1] = start(&second, run_spin);
+    pthread_t takers[TAKERS];
+    for (uintptr_t i = 0; i < TAKERS; i++) {
+        ck_assert_int_eq(pthread_create(&takers[i], NULL, take_many, (void *)i),
+                         0);
+    }
+    for (size_t i = 0; i < TAKERS; i++) {
+        pthread_join(takers[i], NULL);
+    }
+    end(first.thread);
+    end(second.thread);
+}
+END_TEST
+
+/* Interrupted anywhere in a switch, also where it stands on no stack that the
+   tables know. */
+static void
+switch_back(void *arg, void *pass)
+{
+    (void)pass;
+    struct subject *subject = arg;
+    for (;;) {
+        coact__context_switch(&subject->guest, &subject->home, NULL);
+    }
+}
+
+static void *
+run_switches(void *arg)
+{
+    struct subject *subject = arg;
+    struct coact__altstack altstack;
+    coact__altstack_open(&altstack);
+    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(stack, MAP_FAILED);
+    coact__context_init_thread(&subject->home);
+    coact__context_make(&subject->guest, stack, STACK, switch_back, subject);
+    say_tid(subject);
+    while (!over()) {
+        coact__context_switch(&subject->home, &subject->guest, NULL);
+    }
+    coact__context_fini(&subject->guest);
+    coact__context_fini(&subject->home);
+    munmap(stack, STACK);
+    coact__altstack_close(&altstack);
+    return NULL;
+}
+
+START_TEST(a_thread_in_the_middle_of_a_switch_can_be_looked_at)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_switches);
+    for (int i = 0; i < 3000; i++) {
+        void *frames[FRAMES];
+        ck_assert_int_le(take(tid, frames), 16);
+    }
+    end(subject.thread);
+}
+END_TEST
+
+/* ---- The signal belongs to others, too ----------------------------------- */
+
+static atomic_int foreign_count;
+static atomic_int foreign_value;
+
+static void
+on_foreign(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    atomic_fetch_add_explicit(&foreign_count, sig == SIGNAL,
+                              memory_order_relaxed);
+    atomic_store_explicit(&foreign_value, info->si_value.sival_int,
+                          memory_order_relaxed);
+}
+
+static void
+on_plain(int sig)
+{
+    atomic_fetch_add_explicit(&foreign_count, sig == SIGNAL,
+                              memory_order_relaxed);
+}
+
+static int
+foreign(void)
+{
+    return atomic_load_explicit(&foreign_count, memory_order_relaxed);
+}
+
+START_TEST(a_foreign_signal_of_the_same_number_goes_to_the_previous_handler)
+{
+    struct sigaction theirs = {.sa_sigaction = on_foreign,
+                               .sa_flags = SA_SIGINFO};
+    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
+    must_install();
+    // TSan delivers to the handlers that it knows when a call ends.
+    union sigval value = {.sival_int = 77};
+    ck_assert_int_eq(pthread_sigqueue(pthread_self(), SIGNAL, value), 0);
+    sched_yield();
+    usleep(0);
+    ck_assert_int_eq(foreign(), 1);
+    ck_assert_int_eq(foreign_value, 77);
+    ck_assert_int_eq(raise(SIGNAL), 0);
+    usleep(0);
+    ck_assert_int_eq(foreign(), 2);
+    // Ours do not reach it.
+    void *frames[FRAMES];
+    take(gettid(), frames);
+    usleep(0);
+    ck_assert_int_eq(foreign(), 2);
+}
+END_TEST
+
+START_TEST(a_previous_handler_without_information_is_called_as_well)
+{
+    struct sigaction theirs = {.sa_handler = on_plain};
+    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
+    must_install();
+    ck_assert_int_eq(raise(SIGNAL), 0);
+    usleep(0);
+    ck_assert_int_eq(foreign(), 1);
+}
+END_TEST
+
+START_TEST(a_foreign_signal_that_was_ignored_is_ignored)
+{
+    signal(SIGNAL, SIG_IGN);
+    must_install();
+    ck_assert_int_eq(raise(SIGNAL), 0);
+    void *frames[FRAMES];
+    take(gettid(), frames);
+}
+END_TEST
+
+static void
+raise_foreign(void *arg)
+{
+    (void)arg;
+    must_install();
+    raise(SIGNAL);
+}
+
+START_TEST(a_foreign_signal_that_nobody_handled_ends_the_process_as_before)
+{
+    ck_assert_int_eq(death_of(raise_foreign, NULL), SIGNAL);
+}
+END_TEST
+
+static void *
+run_flood(void *arg)
+{
+    pthread_t target = *(pthread_t *)arg;
+    union sigval value = {.sival_int = 1};
+    while (!over()) {
+        (void)pthread_sigqueue(target, SIGNAL, value);
+        sched_yield();
+    }
+    return NULL;
+}
+
+START_TEST(takes_and_foreign_signals_do_not_disturb_each_other)
+{
+    struct sigaction theirs = {.sa_sigaction = on_foreign,
+                               .sa_flags = SA_SIGINFO | SA_RESTART};
+    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_coroutine);
+    pthread_t flood;
+    ck_assert_int_eq(pthread_create(&flood, NULL, run_flood, &subject.thread),
+                     0);
+    for (int i = 0; i < 300; i++) {
+        void *frames[FRAMES];
+        take(tid, frames);
+    }
+    atomic_store_explicit(&is_over, true, memory_order_relaxed);
+    pthread_join(flood, NULL);
+    pthread_join(subject.thread, NULL);
+}
+END_TEST
+
+/* ---- Refusals ------------------------------------------------------------ */
+
+static void *
+run_nothing(void *arg)
+{
+    say_tid(arg);
+    return NULL;
+}
+
+START_TEST(what_cannot_be_is_refused)
+{
+    void *frames[FRAMES];
+    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, MS), -ENOTSUP);
+    coact__snapshot_admit();
+    ck_assert_int_eq(coact__snapshot_install(SIGUSR1), -EINVAL);
+    ck_assert_int_eq(coact__snapshot_install(SIGRTMAX + 1), -EINVAL);
+    coact__fail_nth(1, false);
+    ck_assert_int_eq(coact__snapshot_install(SIGNAL), -EINVAL);
+    coact__fail_nth(0, false);
+    must_install();
+    must_install();
+    ck_assert_int_eq(coact__snapshot_install(SIGNAL + 1), -EALREADY);
+    ck_assert_int_eq(coact__snapshot_take(0, frames, 1, MS), -EINVAL);
+    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 0, MS), -EINVAL);
+    coact__fail_nth(1, false);
+    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, MS), -EAGAIN);
+    coact__fail_nth(0, false);
+    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, INT64_MAX), 1);
+    static struct subject subject;
+    pid_t tid = start(&subject, run_nothing);
+    pthread_join(subject.thread, NULL);
+    // A join may return a moment before the kernel has forgotten the thread.
+    int64_t deadline = coact__oracle_now_ns() + PATIENCE_NS;
+    int rc;
+    do {
+        ck_assert_msg(coact__oracle_now_ns() < deadline, "it is still there");
+        rc = coact__snapshot_take(tid, frames, FRAMES, MS);
+    } while (rc == -ETIMEDOUT);
+    ck_assert_int_eq(rc, -ESRCH);
+    ck_assert_int_eq(coact__snapshot_take(1, frames, 1, MS), -ESRCH);
+}
+END_TEST
+
+START_TEST(an_address_in_no_file_is_printed_without_a_name)
+{
+    void *frames[] = {NULL, (void *)8, (void *)(uintptr_t)&printf};
+    struct text text = print(frames, 3);
+    ck_assert_ptr_nonnull(strstr(text.lines, "#0  0x0000000000000000 ? (?+0x"));
+    ck_assert_ptr_nonnull(strstr(text.lines, "\n#1  0x0000000000000008 ? (?+"));
+    ck_assert_ptr_nonnull(strstr(text.lines, "\n#2  0x"));
+    ck_assert_uint_eq(print(frames, 0).bytes, 0);
+}
+END_TEST
+
+SUITE_MAIN("snapshot", a_coroutine_that_spins_is_found_by_its_functions_names,
+           the_first_frame_is_where_the_thread_stands,
+           a_thread_blocked_in_read_is_found_there_and_reads_on,
+           a_thread_can_look_at_itself,
+           a_thread_that_blocks_the_signal_is_a_time_out_and_no_late_answer,
+           takers_without_patience_leave_nothing_behind,
+           many_takes_in_a_row_all_find_the_spinning_function,
+           takers_at_once_get_each_the_frames_of_the_thread_they_asked,
+           a_thread_in_the_middle_of_a_switch_can_be_looked_at,
+           a_foreign_signal_of_the_same_number_goes_to_the_previous_handler,
+           a_previous_handler_without_information_is_called_as_well,
+           a_foreign_signal_that_was_ignored_is_ignored,
+           a_foreign_signal_that_nobody_handled_ends_the_process_as_before,
+           takes_and_foreign_signals_do_not_disturb_each_other,
+           what_cannot_be_is_refused,
+           an_address_in_no_file_is_printed_without_a_name)
