@@ -6,8 +6,8 @@
  * likely to fail comes first; a fault in the handler itself ends the process
  * as the first one would have.
  *
- * The handler is the process's, so its few words are static: the only mutable
- * static data of coact.  They are written once, before the handler is there.
+ * The handler is the process's, so its few words are static.  They are written
+ * once, before the handler is there.
  *
  * SPDX-License-Identifier: MIT
  */
