@@ -1,19 +1,9 @@
 /*
  * snapshot.c - a question by signal, and its answer in memory that stays.
  *
- * The two sides meet in a cell, of which there are a few and which are never
- * freed: a taker that has lost patience leaves, and the handler that comes late
- * touches nothing but the cell.  One word of a cell decides who may touch the
- * rest.  It holds the thread that is asked, and how far this is:
- *
- *   state   | becomes  | by, when
- *   FREE    | ASKED    | a taker: it wants that thread's frames          (S1)
- *   ASKED   | WALKING  | the handler, on that thread                     (S2)
- *   ASKED   | FREE     | the taker: too late, or the signal was refused  (S6)
- *   WALKING | DONE     | the handler: the frames are there               (S3)
- *   WALKING | LEFT     | the taker: too late; it goes without an answer  (S6)
- *   LEFT    | FREE     | the handler: nobody wants the frames any more   (S4)
- *   DONE    | FREE     | the taker has copied them                       (S5)
+ * The two sides meet in a cell (snapshot_cell.c), of which there are a few and
+ * which are never freed: a taker that has lost patience leaves, and the handler
+ * that comes late touches nothing but the cell.
  *
  * A signal is only a nudge.  The handler serves every cell that asks its thread,
  * whatever signal has brought it there: a late one, or a foreign one, does no
@@ -22,15 +12,12 @@
  * would use up what the user may queue.
  *
  * Memory orders, by what the pair protects
- *   frames  S3 release -> acquire of the taker's look.  What was found.
- *   cell    S4, S5 release -> S1 acquire, S1 release -> S2 acquire.  Who has it
- *           next comes after who had it before.
- *   freed   F1 release -> F2 acquire.  Who sees it unchanged after a vain search
- *           may sleep until it changes.
+ *   cells   F1 release -> F2 acquire.  Who sees the count unchanged after a vain
+ *           search may sleep until it changes.
+ *   handler H1 release -> H2 acquire.  It is in place before one is sent.
  *
  * The handler calls what is safe in one: the unwinder, warmed up beforehand,
- * which with glibc 2.35 and gcc 12 takes no lock, and system calls.  It is
- * hidden from ThreadSanitizer, whose own state it may have interrupted halfway.
+ * which with glibc 2.35 and gcc 12 takes no lock, and system calls.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,6 +26,7 @@
 #include "runtime/context.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
+#include "runtime/snapshot_cell.h"
 #include "runtime/symbols.h"
 
 #include <errno.h>
@@ -63,20 +51,9 @@
 /* The si_code of our signals; the kernel's own are near zero. */
 #define OUR_CODE (-0x636f)
 
-#define UNSEEN __attribute__((no_sanitize_thread, no_sanitize_address))
-
-/* The state's low bits; a thread's id, of 22 bits, is above.  FREE has none. */
-enum { FREE = 0, ASKED = 1, WALKING = 2, DONE = 3, LEFT = 4, STATE_BITS = 3 };
-
-struct cell {
-    _Atomic uint32_t state; /* a futex of its taker */
-    int count;
-    void *frames[COACT__SNAPSHOT_FRAMES];
-};
-
 /* The process's, as its handlers are. */
 static struct {
-    struct cell cells[CELLS];
+    struct coact__snapshot_cell cells[CELLS];
     _Atomic uint32_t freed; /* how often a cell was; a futex of who needs one */
     atomic_int signal;      /* 0: none is installed */
     struct sigaction previous;
@@ -84,20 +61,14 @@ static struct {
 
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 
-UNSEEN static uint32_t
-state_of(pid_t tid, uint32_t phase)
-{
-    return (uint32_t)tid << STATE_BITS | phase;
-}
-
-UNSEEN static void
+COACT__UNSEEN static void
 wake(_Atomic uint32_t *word)
 {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL,
                   0);
 }
 
-UNSEEN static void
+COACT__UNSEEN static void
 tell_freed(void)
 {
     atomic_fetch_add_explicit(&snapshot.freed, 1, memory_order_release); // F1
@@ -107,12 +78,12 @@ tell_freed(void)
 /* ---- In the handler ------------------------------------------------------ */
 
 struct walk {
-    struct cell *cell;
+    struct coact__snapshot_cell *cell;
     uintptr_t pc; /* where the thread was interrupted */
     bool is_there;
 };
 
-UNSEEN static uintptr_t
+COACT__UNSEEN static uintptr_t
 pc_of(const void *context)
 {
     const ucontext_t *interrupted = context;
@@ -124,11 +95,11 @@ pc_of(const void *context)
 }
 
 /* The walk begins in the handler itself, whose frames are of no interest. */
-UNSEEN static _Unwind_Reason_Code
+COACT__UNSEEN static _Unwind_Reason_Code
 note_frame(struct _Unwind_Context *context, void *arg)
 {
     struct walk *walk = arg;
-    struct cell *cell = walk->cell;
+    struct coact__snapshot_cell *cell = walk->cell;
     uintptr_t pc = (uintptr_t)_Unwind_GetIP(context);
     walk->is_there = walk->is_there || pc == walk->pc;
     if (!walk->is_there) {
@@ -141,8 +112,8 @@ note_frame(struct _Unwind_Context *context, void *arg)
     return _URC_NO_REASON;
 }
 
-UNSEEN static void
-fill(struct cell *cell, uintptr_t pc)
+COACT__UNSEEN static void
+fill(struct coact__snapshot_cell *cell, uintptr_t pc)
 {
     struct walk walk = {.cell = cell, .pc = pc, .is_there = false};
     cell->count = 0;
@@ -153,28 +124,21 @@ fill(struct cell *cell, uintptr_t pc)
     }
 }
 
-UNSEEN static void
-serve(struct cell *cell, pid_t tid, uintptr_t pc)
+COACT__UNSEEN static void
+serve(struct coact__snapshot_cell *cell, pid_t tid, uintptr_t pc)
 {
-    uint32_t state = state_of(tid, ASKED);
-    if (!atomic_compare_exchange_strong_explicit(
-            &cell->state, &state, state_of(tid, WALKING), memory_order_acquire,
-            memory_order_relaxed)) { // S2
+    if (!coact__snapshot_cell_begin(cell, tid)) {
         return;
     }
     fill(cell, pc);
-    state = state_of(tid, WALKING);
-    if (atomic_compare_exchange_strong_explicit(
-            &cell->state, &state, state_of(tid, DONE), memory_order_release,
-            memory_order_relaxed)) { // S3
+    if (coact__snapshot_cell_finish(cell, tid)) {
         wake(&cell->state);
-        return;
+    } else {
+        tell_freed();
     }
-    atomic_store_explicit(&cell->state, FREE, memory_order_release); // S4
-    tell_freed();
 }
 
-UNSEEN static int
+COACT__UNSEEN static int
 set_handler(int sig, const struct sigaction *action, struct sigaction *before)
 {
 #if COACT__TSAN
@@ -188,7 +152,7 @@ set_handler(int sig, const struct sigaction *action, struct sigaction *before)
 }
 
 /* What would have happened without us. */
-UNSEEN static void
+COACT__UNSEEN static void
 pass_on(int sig, siginfo_t *info, void *context)
 {
     const struct sigaction *previous = &snapshot.previous;
@@ -203,7 +167,7 @@ pass_on(int sig, siginfo_t *info, void *context)
     }
 }
 
-UNSEEN static void
+COACT__UNSEEN static void
 on_signal(int sig, siginfo_t *info, void *context)
 {
     int before = errno;
@@ -244,8 +208,7 @@ install(int sig)
     if (set_handler(sig, &ours, NULL) != 0) {
         return -EINVAL;
     }
-    // Release pairs with the acquire of whoever sends it: there is a handler.
-    atomic_store_explicit(&snapshot.signal, sig, memory_order_release);
+    atomic_store_explicit(&snapshot.signal, sig, memory_order_release); // H1
     return 0;
 }
 
@@ -268,7 +231,8 @@ coact__snapshot_install(int signal)
 void
 coact__snapshot_admit(void)
 {
-    int sig = atomic_load_explicit(&snapshot.signal, memory_order_acquire);
+    int sig =
+        atomic_load_explicit(&snapshot.signal, memory_order_acquire); // H2
     if (sig != 0) {
         sigset_t one;
         sigemptyset(&one);
@@ -290,27 +254,24 @@ wait_on(_Atomic uint32_t *word, uint32_t value, int64_t deadline_ns)
                   NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static struct cell *
+static struct coact__snapshot_cell *
 try_claim(pid_t tid)
 {
     for (int i = 0; i < CELLS; i++) {
-        uint32_t state = FREE;
-        if (atomic_compare_exchange_strong_explicit(
-                &snapshot.cells[i].state, &state, state_of(tid, ASKED),
-                memory_order_acq_rel, memory_order_relaxed)) { // S1
+        if (coact__snapshot_cell_ask(&snapshot.cells[i], tid)) {
             return &snapshot.cells[i];
         }
     }
     return NULL;
 }
 
-static struct cell *
+static struct coact__snapshot_cell *
 claim(pid_t tid, int64_t deadline_ns)
 {
     for (;;) {
         uint32_t freed =
             atomic_load_explicit(&snapshot.freed, memory_order_acquire); // F2
-        struct cell *cell = try_claim(tid);
+        struct coact__snapshot_cell *cell = try_claim(tid);
         if (cell != NULL || coact__oracle_now_ns() >= deadline_ns) {
             return cell;
         }
@@ -318,38 +279,23 @@ claim(pid_t tid, int64_t deadline_ns)
     }
 }
 
-/* Leave a cell without its answer.  False: the answer is there after all. */
-static bool
-leave(struct cell *cell, pid_t tid)
-{
-    uint32_t state = state_of(tid, ASKED);
-    if (atomic_compare_exchange_strong_explicit(&cell->state, &state, FREE,
-                                                memory_order_release,
-                                                memory_order_relaxed)) { // S6
-        tell_freed();
-        return true;
-    }
-    state = state_of(tid, WALKING);
-    return atomic_compare_exchange_strong_explicit(
-        &cell->state, &state, state_of(tid, LEFT), memory_order_acq_rel,
-        memory_order_acquire); // S6
-}
-
 /* True when the frames are there; else the cell is not ours any more. */
 static bool
-await_frames(struct cell *cell, pid_t tid, int64_t deadline_ns)
+await_frames(struct coact__snapshot_cell *cell, int64_t deadline_ns)
 {
-    for (;;) {
-        uint32_t state =
-            atomic_load_explicit(&cell->state, memory_order_acquire);
-        if (state == state_of(tid, DONE)) {
-            return true;
+    uint32_t state;
+    while (!coact__snapshot_cell_is_done(cell, &state)) {
+        bool is_free = false;
+        if (coact__oracle_now_ns() < deadline_ns) {
+            wait_on(&cell->state, state, deadline_ns);
+        } else if (coact__snapshot_cell_leave(cell, &is_free)) {
+            if (is_free) {
+                tell_freed();
+            }
+            return false;
         }
-        if (coact__oracle_now_ns() >= deadline_ns) {
-            return !leave(cell, tid);
-        }
-        wait_on(&cell->state, state, deadline_ns);
     }
+    return true;
 }
 
 /* Does a signal wait at the thread for being unblocked? */
@@ -396,11 +342,11 @@ nudge(pid_t tid, int sig)
 }
 
 static int
-collect(struct cell *cell, void **frames, int most)
+collect(struct coact__snapshot_cell *cell, void **frames, int most)
 {
     int count = cell->count < most ? cell->count : most;
     memcpy(frames, cell->frames, (size_t)count * sizeof(*frames));
-    atomic_store_explicit(&cell->state, FREE, memory_order_release); // S5
+    coact__snapshot_cell_release(cell);
     tell_freed();
     return count;
 }
@@ -408,23 +354,24 @@ collect(struct cell *cell, void **frames, int most)
 int
 coact__snapshot_take(pid_t tid, void **frames, int most, int64_t timeout_ns)
 {
-    int sig = atomic_load_explicit(&snapshot.signal, memory_order_acquire);
+    int sig =
+        atomic_load_explicit(&snapshot.signal, memory_order_acquire); // H2
     if (sig == 0) {
         return -ENOTSUP;
     }
-    if (tid <= 0 || tid >> (32 - STATE_BITS) != 0 || most < 1) {
+    if (tid <= 0 || tid > COACT__SNAPSHOT_CELL_TID_MAX || most < 1) {
         return -EINVAL;
     }
     int64_t now = coact__oracle_now_ns();
     int64_t deadline =
         timeout_ns < INT64_MAX - now ? now + timeout_ns : INT64_MAX;
-    struct cell *cell = claim(tid, deadline);
+    struct coact__snapshot_cell *cell = claim(tid, deadline);
     if (cell == NULL) {
         return -ETIMEDOUT;
     }
     int rc = nudge(tid, sig);
     // One that could not be sent has its answer now, by another's, or never.
-    if (await_frames(cell, tid, rc == 0 ? deadline : INT64_MIN)) {
+    if (await_frames(cell, rc == 0 ? deadline : INT64_MIN)) {
         return collect(cell, frames, most);
     }
     return rc == 0 ? -ETIMEDOUT : rc;
