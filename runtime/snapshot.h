@@ -48,7 +48,8 @@ void coact__snapshot_admit(void);
 /*
  * The frames of a thread, innermost first, at most `most` of them; the result is
  * their number.  The first is where it stands, the others are where calls will
- * return to.  Any number of threads may take at once, and one may take itself.
+ * return to.  Any number of threads may take at once, and one may take itself;
+ * the caller's thread waits, so it is not for actors.
  * A time-out says that the thread blocks the signal, has got no processor, or is
  * in a sleep that no signal ends; nothing is written to `frames` then, and never
  * after the return.

@@ -1,219 +1,23 @@
 /*
- * snapshot_test.c - threads that compute, sleep, switch and refuse, looked at.
- *
- * The functions that must be found are exported by the program (it is linked so),
- * but for one, which only its file's own table knows.
+ * snapshot_test.c - threads that compute, sleep, switch and do not answer, looked
+ * at.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "runtime/snapshot.h"
-
 #include "runtime/altstack.h"
-#include "runtime/context.h"
-#include "runtime/memory.h"
 #include "runtime/oracle.h"
-#include "runtime/threadstate.h"
+#include "test/runtime/snapshot_support.h"
 #include "test/support/death.h"
 #include "test/support/suite.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-
-#define MS INT64_C(1000000)
-#define PATIENCE_NS (8000 * MS)
-#define SIGNAL (SIGRTMIN + 3)
-#define FOUND_BY_NAME __attribute__((visibility("default"), noinline))
-
-enum { FRAMES = COACT__SNAPSHOT_FRAMES, STACK = 64 << 10 };
-
-static atomic_bool is_over;
-
-/* Relaxed: they only say when to go on. */
-static bool
-over(void)
-{
-    return atomic_load_explicit(&is_over, memory_order_relaxed);
-}
-
-static void
-end(pthread_t thread)
-{
-    atomic_store_explicit(&is_over, true, memory_order_relaxed);
-    pthread_join(thread, NULL);
-}
-
-/* ---- Threads to look at -------------------------------------------------- */
-
-struct subject {
-    pthread_t thread;
-    _Atomic pid_t tid; /* once it is there */
-    int pipe[2];
-    bool is_deaf;
-    _Atomic int phase;
-    struct coact__context home;
-    struct coact__context guest;
-};
-
-static void
-say_tid(struct subject *subject)
-{
-    atomic_store_explicit(&subject->tid, gettid(), memory_order_release);
-}
-
-static pid_t
-start(struct subject *subject, void *(*body)(void *))
-{
-    ck_assert_int_eq(pthread_create(&subject->thread, NULL, body, subject), 0);
-    pid_t tid;
-    while ((tid = atomic_load_explicit(&subject->tid, memory_order_acquire)) ==
-           0) {
-        sched_yield();
-    }
-    return tid;
-}
-
-FOUND_BY_NAME void spin_until_over(struct subject *subject);
-FOUND_BY_NAME void coroutine_that_spins(void *arg, void *pass);
-FOUND_BY_NAME void read_for_ever(struct subject *subject);
-
-/* Not a tail call, or the caller would not be found. */
-#define STAY __asm__ volatile("")
-
-void
-spin_until_over(struct subject *subject)
-{
-    say_tid(subject);
-    while (!over()) {
-        // Under a sanitizer, what over() does is done elsewhere.
-        for (int i = 0; i < 1000; i++) {
-            STAY;
-        }
-    }
-}
-
-__attribute__((noinline)) static void
-function_that_is_static(struct subject *subject)
-{
-    spin_until_over(subject);
-    STAY;
-}
-
-void
-coroutine_that_spins(void *arg, void *pass)
-{
-    (void)pass;
-    struct subject *subject = arg;
-    function_that_is_static(subject);
-    coact__context_switch_final(&subject->guest, &subject->home, NULL);
-}
-
-static void *
-run_coroutine(void *arg)
-{
-    struct subject *subject = arg;
-    struct coact__altstack altstack;
-    coact__altstack_open(&altstack);
-    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(stack, MAP_FAILED);
-    // What a walk that does not end at the first frame would run into.
-    for (size_t i = 0; i < STACK / sizeof(void *); i++) {
-        ((void **)(void *)stack)[i] = (void *)(uintptr_t)&printf;
-    }
-    coact__context_init_thread(&subject->home);
-    coact__context_make(&subject->guest, stack, STACK / 2, coroutine_that_spins,
-                        subject);
-    coact__context_switch(&subject->home, &subject->guest, NULL);
-    coact__context_fini(&subject->guest);
-    coact__context_fini(&subject->home);
-    munmap(stack, STACK);
-    coact__altstack_close(&altstack);
-    return NULL;
-}
-
-static void *
-run_spin(void *arg)
-{
-    spin_until_over(arg);
-    return NULL;
-}
-
-void
-read_for_ever(struct subject *subject)
-{
-    char bytes[4];
-    say_tid(subject);
-    // No EINTR is seen: the call is restarted.
-    ck_assert_int_eq(read(subject->pipe[0], bytes, sizeof(bytes)), 2);
-    STAY;
-}
-
-static void *
-run_read(void *arg)
-{
-    read_for_ever(arg);
-    return NULL;
-}
-
-/* ---- What was found ------------------------------------------------------ */
-
-struct text {
-    char lines[16384];
-    size_t bytes;
-};
-
-static void
-add_line(void *arg, const char *line)
-{
-    struct text *text = arg;
-    int more = snprintf(text->lines + text->bytes,
-                        sizeof(text->lines) - text->bytes, "%s\n", line);
-    ck_assert_int_gt(more, 0);
-    text->bytes += (size_t)more;
-    ck_assert_uint_lt(text->bytes, sizeof(text->lines));
-}
-
-static struct text
-print(void *const *frames, int count)
-{
-    struct text text = {.bytes = 0};
-    coact__snapshot_print(frames, count, add_line, &text);
-    return text;
-}
-
-static void
-must_install(void)
-{
-    ck_assert_int_eq(coact__snapshot_install(SIGNAL), 0);
-}
-
-static int
-take(pid_t tid, void **frames)
-{
-    int count = coact__snapshot_take(tid, frames, FRAMES, PATIENCE_NS);
-    ck_assert_msg(count > 0, "take: %d", count);
-    return count;
-}
-
-static void
-must_name(const struct text *text, const char *function)
-{
-    char wanted[128];
-    snprintf(wanted, sizeof(wanted), " %s+0x", function);
-    ck_assert_msg(strstr(text->lines, wanted) != NULL, "no %s in\n%s", function,
-                  text->lines);
-}
 
 START_TEST(a_coroutine_that_spins_is_found_by_its_functions_names)
 {
@@ -251,17 +55,6 @@ START_TEST(the_first_frame_is_where_the_thread_stands)
     end(subject.thread);
 }
 END_TEST
-
-static void
-await_call(pid_t tid, long call)
-{
-    int64_t deadline = coact__oracle_now_ns() + PATIENCE_NS;
-    struct coact__threadstate now;
-    do {
-        ck_assert_msg(coact__oracle_now_ns() < deadline, "it never slept");
-        ck_assert_int_eq(coact__threadstate_read(tid, &now), 0);
-    } while (now.call != call || now.state != 'S');
-}
 
 START_TEST(a_thread_blocked_in_read_is_found_there_and_reads_on)
 {
@@ -399,13 +192,8 @@ START_TEST(many_takes_in_a_row_all_find_the_spinning_function)
     for (int i = 0; i < 1000; i++) {
         void *frames[FRAMES];
         int count = take(tid, frames);
-        bool is_found = false;
-        for (int at = 0; at < count; at++) {
-            uintptr_t into =
-                (uintptr_t)frames[at] - (uintptr_t)&coroutine_that_spins;
-            is_found = is_found || into < 256;
-        }
-        ck_assert_msg(is_found, "take %d", i);
+        ck_assert(
+            has_frame_in(frames, count, (uintptr_t)&coroutine_that_spins));
     }
     end(subject.thread);
 }
@@ -425,14 +213,9 @@ take_many(void *arg)
         int count =
             take(atomic_load_explicit(&looked_at[which], memory_order_relaxed),
                  frames);
-        bool is_found = false;
-        for (int at = 0; at < count; at++) {
-            uintptr_t into = (uintptr_t)frames[at] -
-                             (which == 0 ? (uintptr_t)&coroutine_that_spins
-                                         : (uintptr_t)&run_spin);
-            is_found = is_found || into < 256;
-        }
-        ck_assert(is_found);
+        ck_assert(has_frame_in(frames, count,
+                               which == 0 ? (uintptr_t)&coroutine_that_spins
+                                          : (uintptr_t)&run_spin));
     }
     return NULL;
 }
@@ -543,169 +326,6 @@ START_TEST(a_thread_in_the_middle_of_a_switch_can_be_looked_at)
 }
 END_TEST
 
-/* ---- The signal belongs to others, too ----------------------------------- */
-
-static atomic_int foreign_count;
-static atomic_int foreign_value;
-
-static void
-on_foreign(int sig, siginfo_t *info, void *context)
-{
-    (void)context;
-    atomic_fetch_add_explicit(&foreign_count, sig == SIGNAL,
-                              memory_order_relaxed);
-    atomic_store_explicit(&foreign_value, info->si_value.sival_int,
-                          memory_order_relaxed);
-}
-
-static void
-on_plain(int sig)
-{
-    atomic_fetch_add_explicit(&foreign_count, sig == SIGNAL,
-                              memory_order_relaxed);
-}
-
-static int
-foreign(void)
-{
-    return atomic_load_explicit(&foreign_count, memory_order_relaxed);
-}
-
-START_TEST(a_foreign_signal_of_the_same_number_goes_to_the_previous_handler)
-{
-    struct sigaction theirs = {.sa_sigaction = on_foreign,
-                               .sa_flags = SA_SIGINFO};
-    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
-    must_install();
-    // TSan delivers to the handlers that it knows when a call ends.
-    union sigval value = {.sival_int = 77};
-    ck_assert_int_eq(pthread_sigqueue(pthread_self(), SIGNAL, value), 0);
-    sched_yield();
-    usleep(0);
-    ck_assert_int_eq(foreign(), 1);
-    ck_assert_int_eq(foreign_value, 77);
-    ck_assert_int_eq(raise(SIGNAL), 0);
-    usleep(0);
-    ck_assert_int_eq(foreign(), 2);
-    // Ours do not reach it.
-    void *frames[FRAMES];
-    take(gettid(), frames);
-    usleep(0);
-    ck_assert_int_eq(foreign(), 2);
-}
-END_TEST
-
-START_TEST(a_previous_handler_without_information_is_called_as_well)
-{
-    struct sigaction theirs = {.sa_handler = on_plain};
-    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
-    must_install();
-    ck_assert_int_eq(raise(SIGNAL), 0);
-    usleep(0);
-    ck_assert_int_eq(foreign(), 1);
-}
-END_TEST
-
-START_TEST(a_foreign_signal_that_was_ignored_is_ignored)
-{
-    signal(SIGNAL, SIG_IGN);
-    must_install();
-    ck_assert_int_eq(raise(SIGNAL), 0);
-    void *frames[FRAMES];
-    take(gettid(), frames);
-}
-END_TEST
-
-static void
-raise_foreign(void *arg)
-{
-    (void)arg;
-    must_install();
-    raise(SIGNAL);
-}
-
-START_TEST(a_foreign_signal_that_nobody_handled_ends_the_process_as_before)
-{
-    ck_assert_int_eq(death_of(raise_foreign, NULL), SIGNAL);
-}
-END_TEST
-
-static void *
-run_flood(void *arg)
-{
-    pthread_t target = *(pthread_t *)arg;
-    union sigval value = {.sival_int = 1};
-    while (!over()) {
-        (void)pthread_sigqueue(target, SIGNAL, value);
-        sched_yield();
-    }
-    return NULL;
-}
-
-START_TEST(takes_and_foreign_signals_do_not_disturb_each_other)
-{
-    struct sigaction theirs = {.sa_sigaction = on_foreign,
-                               .sa_flags = SA_SIGINFO | SA_RESTART};
-    ck_assert_int_eq(sigaction(SIGNAL, &theirs, NULL), 0);
-    must_install();
-    static struct subject subject;
-    pid_t tid = start(&subject, run_coroutine);
-    pthread_t flood;
-    ck_assert_int_eq(pthread_create(&flood, NULL, run_flood, &subject.thread),
-                     0);
-    for (int i = 0; i < 300; i++) {
-        void *frames[FRAMES];
-        take(tid, frames);
-    }
-    atomic_store_explicit(&is_over, true, memory_order_relaxed);
-    pthread_join(flood, NULL);
-    pthread_join(subject.thread, NULL);
-}
-END_TEST
-
-/* ---- Refusals ------------------------------------------------------------ */
-
-static void *
-run_nothing(void *arg)
-{
-    say_tid(arg);
-    return NULL;
-}
-
-START_TEST(what_cannot_be_is_refused)
-{
-    void *frames[FRAMES];
-    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, MS), -ENOTSUP);
-    coact__snapshot_admit();
-    ck_assert_int_eq(coact__snapshot_install(SIGUSR1), -EINVAL);
-    ck_assert_int_eq(coact__snapshot_install(SIGRTMAX + 1), -EINVAL);
-    coact__fail_nth(1, false);
-    ck_assert_int_eq(coact__snapshot_install(SIGNAL), -EINVAL);
-    coact__fail_nth(0, false);
-    must_install();
-    must_install();
-    ck_assert_int_eq(coact__snapshot_install(SIGNAL + 1), -EALREADY);
-    ck_assert_int_eq(coact__snapshot_take(0, frames, 1, MS), -EINVAL);
-    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 0, MS), -EINVAL);
-    coact__fail_nth(1, false);
-    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, MS), -EAGAIN);
-    coact__fail_nth(0, false);
-    ck_assert_int_eq(coact__snapshot_take(gettid(), frames, 1, INT64_MAX), 1);
-    static struct subject subject;
-    pid_t tid = start(&subject, run_nothing);
-    pthread_join(subject.thread, NULL);
-    // A join may return a moment before the kernel has forgotten the thread.
-    int64_t deadline = coact__oracle_now_ns() + PATIENCE_NS;
-    int rc;
-    do {
-        ck_assert_msg(coact__oracle_now_ns() < deadline, "it is still there");
-        rc = coact__snapshot_take(tid, frames, FRAMES, MS);
-    } while (rc == -ETIMEDOUT);
-    ck_assert_int_eq(rc, -ESRCH);
-    ck_assert_int_eq(coact__snapshot_take(1, frames, 1, MS), -ESRCH);
-}
-END_TEST
-
 FOUND_BY_NAME _Noreturn void caller_that_ends_with_a_call(pid_t tid);
 
 __attribute__((noinline)) _Noreturn static void
@@ -759,11 +379,5 @@ SUITE_MAIN("snapshot", a_coroutine_that_spins_is_found_by_its_functions_names,
            takers_at_once_get_each_the_frames_of_the_thread_they_asked,
            a_taker_that_finds_no_cell_gets_one_that_others_give_up,
            a_thread_in_the_middle_of_a_switch_can_be_looked_at,
-           a_foreign_signal_of_the_same_number_goes_to_the_previous_handler,
-           a_previous_handler_without_information_is_called_as_well,
-           a_foreign_signal_that_was_ignored_is_ignored,
-           a_foreign_signal_that_nobody_handled_ends_the_process_as_before,
-           takes_and_foreign_signals_do_not_disturb_each_other,
-           what_cannot_be_is_refused,
            a_call_that_does_not_return_is_found_in_its_own_function,
            an_address_in_no_file_is_printed_without_a_name)
