@@ -8,7 +8,7 @@
  * pointers; a coroutine's walk ends at its first frame, and code without tables
  * (the few instructions of a switch) ends it early.
  *
- * What it costs the thread that is looked at: some ten microseconds, some 3 KiB
+ * What it costs the thread that is looked at: some ten microseconds, up to 8 KiB
  * of signal stack (the worker's own, altstack.h; a thread that has none needs
  * that much room below its stack pointer), and, where it sleeps in the kernel,
  * an interruption.  Most calls are restarted and notice nothing: read, write,

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "runtime/altstack.h"
+#include "runtime/memory.h"
 #include "runtime/oracle.h"
 #include "test/runtime/snapshot_support.h"
 #include "test/support/death.h"
@@ -358,6 +359,23 @@ START_TEST(a_call_that_does_not_return_is_found_in_its_own_function)
 }
 END_TEST
 
+START_TEST(a_file_that_cannot_be_read_leaves_only_what_it_exports)
+{
+    must_install();
+    static struct subject subject;
+    pid_t tid = start(&subject, run_coroutine);
+    void *frames[FRAMES];
+    int count = take(tid, frames);
+    end(subject.thread);
+    coact__fail_nth(1, true);
+    struct text text = print(frames, count);
+    coact__fail_nth(0, false);
+    must_name(&text, "coroutine_that_spins");
+    ck_assert_ptr_null(strstr(text.lines, "function_that_is_static"));
+    ck_assert_ptr_nonnull(strstr(text.lines, " ? (test_runtime_snapshot+0x"));
+}
+END_TEST
+
 START_TEST(an_address_in_no_file_is_printed_without_a_name)
 {
     void *frames[] = {NULL, (void *)8, (void *)(uintptr_t)&printf};
@@ -380,4 +398,5 @@ SUITE_MAIN("snapshot", a_coroutine_that_spins_is_found_by_its_functions_names,
            a_taker_that_finds_no_cell_gets_one_that_others_give_up,
            a_thread_in_the_middle_of_a_switch_can_be_looked_at,
            a_call_that_does_not_return_is_found_in_its_own_function,
+           a_file_that_cannot_be_read_leaves_only_what_it_exports,
            an_address_in_no_file_is_printed_without_a_name)
