@@ -7,8 +7,7 @@
  * as the first one would have.
  *
  * The handler is the process's, so its few words are static, as are those of
- * segv.c and overflow.c: the only mutable static data of coact.  They are
- * written once, before the handler is there.
+ * segv.c and overflow.c.  They are written once, before the handler is there.
  *
  * SPDX-License-Identifier: MIT
  */
