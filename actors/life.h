@@ -97,20 +97,33 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* In the order of their use: a message to an actor and its next wait touch the
+   first three cache lines. */
 struct coact__actor {
     struct coact__task task; /* first; its scheduler is first in our runtime */
-    uint32_t slot;
     _Atomic uint32_t generation;
-    _Atomic uint64_t word; /* generation << 32 | COACT__ACTOR_ flags */
+    uint32_t slot;
     struct coact__bound *_Atomic bound; /* NULL: never had a limit */
-    struct coact__call call;
 
     // The actor's own.
-    struct coact__envelope *first, *last; /* taken from the inbox, in order */
-    struct coact__envelope *held; /* received, by blocks that are open */
-    struct coact__envelope *kept; /* beyond their blocks */
+    struct coact__envelope *first; /* taken from the inbox, in order */
+    struct coact__envelope *held;  /* received, by blocks that are open */
+    union {
+        struct {
+            uint8_t stage;     /* enum coact__stage */
+            uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+            bool is_killed;    /* clean-ups may not wait */
+            bool is_bounded;
+        };
+        uint32_t unusual; /* 0: a wait has nothing to see to but messages */
+    };
+    _Atomic uint32_t pending; /* written by the actor alone */
+    struct coact__envelope *last;
+    const char *_Atomic doing;
+    _Atomic int64_t since_ns;
+    _Atomic uint64_t
+        word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
-    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
     void (*body)(void);
     union {
@@ -118,17 +131,17 @@ struct coact__actor {
         struct coact__actor *next_free; /* of a slot that nobody has */
     };
     void (*destroy_arg)(void *);
-    const char *_Atomic doing;
-    _Atomic int64_t since_ns;
-    char *label, *name;       /* changed under the runtime's lock; NULL: none */
-    _Atomic uint32_t pending; /* written by the actor alone */
-    int end_code;             /* from ASKED on */
-    uint8_t stage;            /* enum coact__stage */
-    bool traps;
-    bool is_killed;    /* clean-ups may not wait */
-    uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+    struct coact__call call;        /* anyone's */
+    struct coact__envelope *kept;   /* received, beyond their blocks */
+    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    char *label, *name; /* changed under the runtime's lock; NULL: none */
+    int end_code;       /* from ASKED on */
     uint16_t mutexes_held;
+    bool traps;
 };
+
+_Static_assert(COACT__STAGE_ALIVE == 0,
+               "the usual stage is that of most waits");
 
 enum {
     COACT__ACTOR_KILL = 1,  /* asked for by coact_kill */
@@ -161,6 +174,7 @@ struct coact_runtime {
     struct coact_runtime_options options;
     struct coact__log log;
     uint32_t node, incarnation;
+    uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
     struct coact__counts *counts;       /* one for each worker slot, and one */

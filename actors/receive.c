@@ -243,7 +243,7 @@ coact__give_way(struct coact__actor *actor)
 
 /* ---- Received messages ---- */
 
-static void
+static inline void
 hold(struct coact__envelope **list, struct coact__envelope *envelope)
 {
     envelope->item.node.next = *list != NULL ? &(*list)->item.node : NULL;
@@ -484,26 +484,34 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
     return NULL;
 }
 
-/* Is there anything to see to before the next message: an end, a signal? */
-static bool
-is_undisturbed(struct coact__actor *actor)
+/* The long way, for whatever there may be. */
+static __attribute__((noinline)) struct coact_receipt
+receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
-    // Acquire pairs with a kill's release: its caller's writes before it.
-    return actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0 &&
-           (atomic_load_explicit(&actor->word, memory_order_acquire) &
-            COACT__ACTOR_KILL) == 0 &&
-           !coact__inbox_is_notified(&actor->task.inbox);
+    struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
+    if (actor == NULL) {
+        return (struct coact_receipt){.open = false};
+    }
+    struct walk walk = {NULL, numbers, count};
+    uint32_t number = 0;
+    struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
+    return found != NULL
+               ? hand_out(actor, found)
+               : (struct coact_receipt){.number = number, .open = true};
 }
 
-/* The oldest message, if it is one like most: sent by an actor here, to one that
-   has no bound.  NULL: the long way tells. */
-static struct coact__envelope *
+/* Is there nothing to see to before the next message: no end, no signal?  A kill
+   ends a sleep, or notifies. */
+static inline bool
+is_undisturbed(const struct coact__actor *actor)
+{
+    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* The oldest message, if it is one like most.  NULL: the long way tells. */
+static inline struct coact__envelope *
 take_quickly(struct coact__actor *actor)
 {
-    if (!is_undisturbed(actor) ||
-        atomic_load_explicit(&actor->bound, memory_order_relaxed) != NULL) {
-        return NULL;
-    }
     struct coact__envelope *first = actor->first;
     if (first != NULL) {
         if (first->item.kind != COACT__KIND_MESSAGE) {
@@ -522,47 +530,39 @@ take_quickly(struct coact__actor *actor)
     return coact__envelope_of_item(given);
 }
 
-/* Sleep once, as plainly as most do. */
-static struct coact__envelope *
-sleep_and_take_quickly(struct coact__worker *worker, struct coact__actor *actor)
+/* Has nothing come at all? */
+static inline bool
+must_sleep(const struct coact__actor *actor)
 {
-    if (!is_undisturbed(actor) || actor->first != NULL ||
-        actor->task.given != NULL ||
-        !coact__inbox_is_empty(&actor->task.inbox)) {
-        return NULL;
-    }
-    coact__note_wait_on(worker, actor, "receive");
-    coact__task_listen(worker, &actor->task);
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
-    return take_quickly(actor);
+    return actor->first == NULL && actor->task.given == NULL &&
+           coact__inbox_is_empty(&actor->task.inbox);
 }
 
 struct coact_receipt
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
+    if (COACT__UNLIKELY(worker == NULL || count != 0 ||
+                        deadline_ns != COACT_FOREVER)) {
+        return receive_slowly(deadline_ns, numbers, count);
+    }
     struct coact__actor *actor =
-        worker != NULL ? (struct coact__actor *)coact__worker_current(worker)
-                       : NULL;
-    if (COACT__UNLIKELY(actor == NULL)) {
-        (void)coact__actor_or_misuse("COACT_RECEIVE");
-        return (struct coact_receipt){.open = false};
+        (struct coact__actor *)coact__worker_current(worker);
+    if (COACT__UNLIKELY(actor == NULL || !is_undisturbed(actor))) {
+        return receive_slowly(deadline_ns, numbers, count);
     }
-    if (count == 0) {
-        struct coact__envelope *message = take_quickly(actor);
-        if (message == NULL && deadline_ns == COACT_FOREVER) {
-            message = sleep_and_take_quickly(worker, actor);
-        }
-        if (message != NULL) {
-            return receipt_for(actor, message);
+    if (must_sleep(actor)) {
+        coact__note_wait_on(worker, actor, "receive");
+        coact__task_listen(worker, &actor->task);
+        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        if (COACT__UNLIKELY(!is_undisturbed(actor))) {
+            return receive_slowly(deadline_ns, numbers, count);
         }
     }
-    struct walk walk = {NULL, numbers, count};
-    uint32_t number = 0;
-    struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
-    return found != NULL
-               ? hand_out(actor, found)
-               : (struct coact_receipt){.number = number, .open = true};
+    struct coact__envelope *message = take_quickly(actor);
+    return COACT__LIKELY(message != NULL)
+               ? receipt_for(actor, message)
+               : receive_slowly(deadline_ns, numbers, count);
 }
 
 static void
@@ -579,26 +579,39 @@ say_unhandled(struct coact__actor *actor, struct coact__envelope *envelope)
     }
 }
 
-void
-coact__receipt_close(struct coact_receipt *receipt)
+/* Whatever it is that the block ends with. */
+static __attribute__((noinline)) void
+close_slowly(struct coact__actor *actor, struct coact__envelope *envelope,
+             bool was_taken)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    struct coact__actor *actor =
-        (struct coact__actor *)coact__worker_current(worker);
-    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (COACT__UNLIKELY(actor->held != envelope) &&
-        !is_on(actor->held, envelope)) {
+    if (!is_on(actor->held, envelope)) {
         return; // kept, released or forwarded
     }
-    if (COACT__UNLIKELY(!receipt->taken)) {
+    if (!was_taken) {
         say_unhandled(actor, envelope);
     }
     let_go(&actor->held, envelope);
-    if (COACT__LIKELY(envelope->item.kind == COACT__KIND_MESSAGE)) {
-        coact__type_destroy(envelope->type, coact__payload_of(envelope));
-        coact__blocks_free(&worker->blocks, envelope,
-                           envelope->item.size_class);
-    } else {
-        drop(actor, envelope);
+    drop(actor, envelope);
+}
+
+void
+coact__receipt_close(struct coact_receipt *receipt)
+{
+    struct coact__worker *worker = coact__worker_here();
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
+    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
+    if (COACT__UNLIKELY(actor->held != envelope || !receipt->taken ||
+                        envelope->item.kind != COACT__KIND_MESSAGE ||
+                        (coact__type_facts(envelope->type) &
+                         COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
+        close_slowly(actor, envelope, receipt->taken);
+        return;
     }
+    struct coact__envelope *outer = next_of(envelope);
+    actor->held = outer;
+    if (COACT__UNLIKELY(outer != NULL)) {
+        outer->back = NULL;
+    }
+    coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
 }

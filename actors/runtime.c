@@ -47,6 +47,7 @@ set_options(struct coact_runtime *runtime,
         coact__oracle_random(&runtime->incarnation,
                              sizeof(runtime->incarnation));
     }
+    runtime->where = (uint64_t)runtime->incarnation << 32 | runtime->node;
     return coact__segv_contain(runtime);
 }
 

@@ -44,7 +44,7 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
 static struct coact__worker *
 worker_here(struct coact__scheduler *scheduler)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     return worker != NULL && worker->scheduler == scheduler ? worker : NULL;
 }
 
@@ -67,12 +67,6 @@ coact__task_ready(struct coact__task *task)
     } else {
         coact__ready_put_next(&worker->ready, &task->runnable);
     }
-}
-
-void
-coact__task_ready_on(struct coact__worker *worker, struct coact__task *task)
-{
-    coact__ready_put_next(&worker->ready, &task->runnable);
 }
 
 bool
@@ -117,13 +111,13 @@ coact__task_close(struct coact__task *task)
 static struct coact__worker *
 worker_of_current(const struct coact__task *task)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     COACT__INVARIANT(worker != NULL && coact__worker_current(worker) == task);
     return worker;
 }
 
 /* Say what becomes of us, and choose whom to switch to. */
-static struct coact__context *
+static inline struct coact__context *
 leave_for(struct coact__worker *worker, struct coact__task *task,
           enum coact__after after)
 {
@@ -138,7 +132,7 @@ leave_for(struct coact__worker *worker, struct coact__task *task,
 }
 
 /* Leave our stack, and come back to it. */
-static void
+static inline void
 leave(struct coact__worker *worker, struct coact__task *task,
       enum coact__after after)
 {

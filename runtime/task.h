@@ -60,10 +60,6 @@ void coact__task_init(struct coact__task *task,
    asleep.  from any */
 void coact__task_ready(struct coact__task *task);
 
-/* The same by who knows that he is an actor of this worker. */
-void coact__task_ready_on(struct coact__worker *worker,
-                          struct coact__task *task);
-
 /* Schedule a task that has never run.  True: the caller should give way to
    those that were made before.  from any */
 bool coact__task_start(struct coact__task *task);
