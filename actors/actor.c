@@ -163,22 +163,20 @@ stack_class_for(const struct coact_runtime *runtime, size_t bytes)
 static int
 prepare_bound(struct coact__actor *actor, const struct coact_options *options)
 {
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    struct coact__bound *bound = coact__bound_of(actor);
     if (bound == NULL && options->mailbox_messages > 0) {
         bound = coact__alloc_zeroed(sizeof(*bound));
         if (bound == NULL) {
             return -ENOMEM;
         }
         // Release pairs with the senders' acquire: a bound as it was made.
-        atomic_store_explicit(&actor->bound, bound, memory_order_release);
+        atomic_store_explicit(&actor->task.gate, bound, memory_order_release);
     }
     actor->is_bounded = options->mailbox_messages > 0;
     if (bound != NULL) {
-        coact__bound_open(
-            bound,
-            atomic_load_explicit(&actor->generation, memory_order_relaxed),
-            options->mailbox_messages, options->overflow == COACT_BLOCK);
+        coact__bound_open(bound, coact__generation_of(actor),
+                          options->mailbox_messages,
+                          options->overflow == COACT_BLOCK);
     }
     return 0;
 }
@@ -188,8 +186,7 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
 static void
 set_alive(struct coact__actor *actor)
 {
-    uint64_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    uint64_t generation = coact__generation_of(actor);
     bool has_supervisor =
         actor->extra != NULL && !coact_ref_is_none(actor->extra->supervisor);
     atomic_exchange_explicit(&actor->word,

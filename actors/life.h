@@ -97,13 +97,14 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* When a wait began is kept in units of a millisecond, about; they wrap after 50
+   days. */
+#define COACT__SINCE_SHIFT 20
+
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
 struct coact__actor {
     struct coact__task task; /* first; its scheduler is first in our runtime */
-    _Atomic uint32_t generation;
-    uint32_t slot;
-    struct coact__bound *_Atomic bound; /* NULL: never had a limit */
 
     // The actor's own.
     struct coact__envelope *first; /* taken from the inbox, in order */
@@ -117,10 +118,10 @@ struct coact__actor {
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
-    _Atomic uint32_t pending; /* written by the actor alone */
-    struct coact__envelope *last;
+    _Atomic uint32_t since_ms; /* as a number of 2^20 ns */
     const char *_Atomic doing;
-    _Atomic int64_t since_ns;
+    struct coact__envelope *last;
+    _Atomic uint32_t pending; /* written by the actor alone */
     _Atomic uint64_t
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
@@ -192,6 +193,28 @@ struct coact_runtime {
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
+
+/* The generation of whoever has the slot, or will. */
+static inline uint32_t
+coact__generation_of(const struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.runnable.generation,
+                                memory_order_acquire);
+}
+
+/* NULL: it never had a limit.  Acquire pairs with the release of who made it. */
+static inline struct coact__bound *
+coact__bound_of(struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.gate, memory_order_acquire);
+}
+
+static inline int64_t
+coact__since_ns(const struct coact__actor *actor)
+{
+    return (int64_t)atomic_load_explicit(&actor->since_ms, memory_order_relaxed)
+           << COACT__SINCE_SHIFT;
+}
 
 static inline struct coact_runtime *
 coact__runtime_of(const struct coact__actor *actor)
@@ -309,8 +332,7 @@ coact__is_current(struct coact__actor *actor, coact_ref ref)
 {
     // Generation 0 is that of a slot which nobody has had.
     return actor != NULL && ref.generation != 0 &&
-           atomic_load_explicit(&actor->generation, memory_order_acquire) ==
-               ref.generation;
+           coact__generation_of(actor) == ref.generation;
 }
 
 /* ---- Delivering ---- */
@@ -357,8 +379,10 @@ coact__note_wait_on(const struct coact__worker *worker,
 {
     // Relaxed: for the list of actors, which is a picture in passing.
     atomic_store_explicit(
-        &actor->since_ns,
-        atomic_load_explicit(&worker->looked_ns, memory_order_relaxed),
+        &actor->since_ms,
+        (uint32_t)(atomic_load_explicit(&worker->looked_ns,
+                                        memory_order_relaxed) >>
+                   COACT__SINCE_SHIFT),
         memory_order_relaxed);
     atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
 }

@@ -120,8 +120,7 @@ void
 coact__drain_all(struct coact__actor *actor)
 {
     see_kill(actor);
-    uint32_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    uint32_t generation = coact__generation_of(actor);
     struct coact__inbox_node *node = coact__task_take(&actor->task);
     while (node != NULL) {
         struct coact__item *item = (struct coact__item *)node;
@@ -398,11 +397,9 @@ leave_queue(struct coact__actor *actor, struct coact__envelope *before,
             struct coact__envelope *envelope)
 {
     coact__unqueue(actor, before, envelope);
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    struct coact__bound *bound = coact__bound_of(actor);
     if (bound != NULL && envelope->item.kind <= COACT__KIND_REQUEST) {
-        coact__bound_give(bound, atomic_load_explicit(&actor->generation,
-                                                      memory_order_relaxed));
+        coact__bound_give(bound, coact__generation_of(actor));
     }
 }
 
@@ -522,8 +519,7 @@ take_quickly(struct coact__actor *actor)
     }
     struct coact__item *given = (struct coact__item *)actor->task.given;
     if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
-        given->generation !=
-            atomic_load_explicit(&actor->generation, memory_order_relaxed)) {
+        given->generation != coact__generation_of(actor)) {
         return NULL;
     }
     actor->task.given = NULL;

@@ -110,12 +110,6 @@ coact__dead_letter(struct coact_runtime *runtime,
                          &(const struct coact_reason){.code = COACT_NOPROC});
 }
 
-static struct coact__bound *
-bound_of(struct coact__actor *actor)
-{
-    return atomic_load_explicit(&actor->bound, memory_order_acquire);
-}
-
 /* Deliver to a local actor a message for which there is room. */
 static int
 deliver_or_bury(struct coact_runtime *runtime, coact_ref to,
@@ -134,7 +128,7 @@ dispatch_local(struct coact_runtime *runtime, coact_ref to,
 {
     struct coact__actor *actor = coact__slot_of(runtime, to);
     struct coact__bound *bound =
-        coact__is_current(actor, to) ? bound_of(actor) : NULL;
+        coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
     if (bound != NULL && !coact__bound_take(bound, to.generation)) {
         COACT__COUNT_ONE(runtime, refused);
         coact__envelope_drop(runtime, envelope, -ENOBUFS, NULL);
@@ -223,8 +217,8 @@ push_instead(struct coact__worker *worker, struct coact__actor *actor,
         break;
     }
     struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    const coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
-                          envelope->item.generation};
+    const coact_ref to = {runtime->node, runtime->incarnation,
+                          actor->task.number, envelope->item.generation};
     coact__dead_letter(runtime, envelope, to);
     return -ESRCH;
 }
@@ -242,6 +236,32 @@ send_slowly(coact_ref to, struct coact_type *type, uint32_t number,
     struct coact__envelope *envelope =
         envelope_with(runtime, type, number, payload, &rc);
     return envelope != NULL ? coact__dispatch(runtime, to, envelope) : rc;
+}
+
+/* Nothing of that size is to hand. */
+static __attribute__((noinline)) int
+send_with_more_blocks(struct coact__worker *worker, coact_ref to,
+                      struct coact_type *type, uint32_t number, void *payload)
+{
+    uint8_t size_class =
+        (uint8_t)(coact__type_facts(type) >> COACT__TYPE_CLASS_SHIFT);
+    return size_class != COACT__BLOCK_LARGE &&
+                   coact__blocks_refill(&worker->blocks, size_class)
+               ? coact__send(to, type, number, payload)
+               : send_slowly(to, type, number, payload);
+}
+
+/* It is about to run: what its stack and its slot hold next takes as long to come
+   from memory as we take to get there. */
+static inline void
+fetch_ahead(const struct coact__actor *actor)
+{
+    const char *stack = actor->task.context.fcontext;
+    __builtin_prefetch(stack, 1);
+    __builtin_prefetch(stack + 64, 1);
+    __builtin_prefetch(stack + 128, 1);
+    __builtin_prefetch(stack + 192, 1);
+    __builtin_prefetch(&actor->doing, 1);
 }
 
 /* The way of most messages is short: from an actor to one of the same runtime
@@ -266,20 +286,18 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     }
     struct coact__actor *actor = coact__slot_at(runtime, to.slot);
     if (COACT__UNLIKELY(!coact__is_current(actor, to) ||
-                        bound_of(actor) != NULL)) {
+                        coact__bound_of(actor) != NULL)) {
         return send_slowly(to, type, number, payload);
     }
     struct coact__envelope *envelope = coact__envelope_new_on(
         worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
     if (COACT__UNLIKELY(envelope == NULL)) {
-        return send_slowly(to, type, number, payload);
+        return send_with_more_blocks(worker, to, type, number, payload);
     }
     envelope->item.number = (uint16_t)number;
     envelope->item.generation = to.generation;
     uint64_t who =
-        (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
-            << 32 |
-        self->slot;
+        (uint64_t)coact__generation_of(self) << 32 | self->task.number;
     memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
     memcpy(&envelope->from.slot, &who, sizeof(who));
     copy_payload(coact__payload_of(envelope), payload, type->size);
@@ -287,6 +305,7 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
         return push_instead(worker, actor, envelope);
     }
+    fetch_ahead(actor);
     coact__ready_put_next(&worker->ready, &actor->task.runnable);
     return 0;
 }
@@ -299,7 +318,7 @@ bound_at(struct coact_runtime *runtime, coact_ref to)
 {
     struct coact__actor *actor =
         coact__is_local(runtime, to) ? coact__slot_of(runtime, to) : NULL;
-    return coact__is_current(actor, to) ? bound_of(actor) : NULL;
+    return coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
 }
 
 /* 0: a place is reserved. */

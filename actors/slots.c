@@ -48,9 +48,8 @@ coact_ref
 coact__ref_of(const struct coact__actor *actor)
 {
     const struct coact_runtime *runtime = coact__runtime_of(actor);
-    return (coact_ref){
-        runtime->node, runtime->incarnation, actor->slot,
-        atomic_load_explicit(&actor->generation, memory_order_acquire)};
+    return (coact_ref){runtime->node, runtime->incarnation, actor->task.number,
+                       coact__generation_of(actor)};
 }
 
 static struct coact__actor *
@@ -81,8 +80,8 @@ coact__slots_free(struct coact_runtime *runtime)
         for (uint32_t j = 0; slots != NULL && j < COACT__SLAB_SLOTS &&
                              first + j < runtime->slots;
              j++) {
-            coact__free(
-                atomic_load_explicit(&slots[j].bound, memory_order_relaxed));
+            coact__free(atomic_load_explicit(&slots[j].task.gate,
+                                             memory_order_relaxed));
         }
         if (slots != NULL) {
             munmap(slots, SLAB_BYTES);
@@ -114,8 +113,9 @@ new_slot(struct coact_runtime *runtime, int *rc)
     }
     struct coact__actor *actor = &slots[slot % COACT__SLAB_SLOTS];
     actor->task.scheduler = &runtime->scheduler;
-    actor->slot = slot;
-    atomic_store_explicit(&actor->generation, 1, memory_order_relaxed);
+    actor->task.number = slot;
+    atomic_store_explicit(&actor->task.runnable.generation, 1,
+                          memory_order_relaxed);
     runtime->slots++;
     return actor;
 }
@@ -267,8 +267,7 @@ coact__slot_give(struct coact__actor *actor)
 {
     struct coact_runtime *runtime = coact__runtime_of(actor);
     struct coact__worker *worker = worker_here(runtime);
-    if (atomic_load_explicit(&actor->generation, memory_order_relaxed) !=
-        UINT32_MAX) {
+    if (coact__generation_of(actor) != UINT32_MAX) {
         put_back(runtime, worker, actor);
     }
     count_gone(runtime, worker);

@@ -80,31 +80,34 @@ cut_bundle(struct coact__depot *depot, uint8_t class)
     return bundle;
 }
 
-/* The list is empty: the spare, a bundle of the depot, or a new one. */
-static void *
-refill(struct coact__blocks *blocks, uint8_t class)
+/* The spare, a bundle of the depot, or a new one. */
+bool
+coact__blocks_refill(struct coact__blocks *blocks, uint8_t size_class)
 {
-    struct coact__block *bundle = blocks->of[class].spare;
-    blocks->of[class].spare = NULL;
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__block *bundle = of->spare;
+    of->spare = NULL;
     if (bundle == NULL) {
-        bundle = take_bundle(blocks->depot, class);
+        bundle = take_bundle(blocks->depot, size_class);
     }
     if (bundle == NULL) {
-        bundle = cut_bundle(blocks->depot, class);
+        bundle = cut_bundle(blocks->depot, size_class);
     }
-    if (bundle != NULL) {
-        blocks->of[class].first = bundle->next;
-        blocks->of[class].count = COACT__BLOCK_BUNDLE - 1;
-    }
-    return bundle;
+    of->first = bundle;
+    of->count = bundle != NULL ? COACT__BLOCK_BUNDLE : 0;
+    return bundle != NULL;
 }
 
 void *
 coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,
                            uint8_t size_class)
 {
-    return size_class == COACT__BLOCK_LARGE ? coact__alloc(bytes)
-                                            : refill(blocks, size_class);
+    if (size_class == COACT__BLOCK_LARGE) {
+        return coact__alloc(bytes);
+    }
+    return coact__blocks_refill(blocks, size_class)
+               ? coact__blocks_pop(blocks, size_class)
+               : NULL;
 }
 
 void

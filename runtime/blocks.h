@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/spin.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,9 @@ void coact__depot_fini(struct coact__depot *depot); /* frees all blocks */
 
 void coact__blocks_init(struct coact__blocks *blocks,
                         struct coact__depot *depot);
+
+/* The list of this class is empty: fill it.  False: there is no memory. */
+bool coact__blocks_refill(struct coact__blocks *blocks, uint8_t size_class);
 
 /* What the fast ways below leave: an empty list, a full one, malloc. */
 void *coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,

@@ -30,7 +30,11 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
 {
     // Member by member: whoever still holds an old address may be pushing, and
     // must find the inbox closed until it is open.
-    task->runnable = (struct coact__runnable){.role = role, .is_fresh = true};
+    task->runnable.next = NULL;
+    task->runnable.role = role;
+    task->runnable.rank = COACT__RANK_PROMPT;
+    task->runnable.long_runs = 0;
+    task->runnable.is_fresh = true;
     task->given = NULL;
     task->scheduler = scheduler;
     task->context = (struct coact__context){0};
