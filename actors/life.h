@@ -104,7 +104,8 @@ struct coact__call {
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
 struct coact__actor {
-    struct coact__task task; /* first; its scheduler is first in our runtime */
+    _Alignas(64) struct coact__task task; /* first; its scheduler is first in
+                                             our runtime */
 
     // The actor's own.
     struct coact__envelope *first; /* taken from the inbox, in order */
@@ -185,8 +186,11 @@ struct coact_runtime {
     pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
     pthread_mutex_t lock;      /* the slots' free list, names, and `gone` */
     pthread_cond_t gone;
-    struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
-    uint32_t slots;                      /* under lock: made so far */
+    struct coact__actor *table; /* of the slots; slots.c */
+    _Atomic uint32_t slots_end; /* those below it have memory */
+    void *range;                /* what table lies in */
+    size_t range_bytes;
+    uint32_t slots; /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
@@ -298,20 +302,19 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
 
-/* Give the slots' memory back, with the runtime. */
+/* Reserve room for all slots that the options allow, or fewer; give it back.
+   fails ENOMEM */
+COACT_CHECKED int coact__slots_init(struct coact_runtime *runtime);
 void coact__slots_free(struct coact_runtime *runtime);
 
 /* A slot by its number; NULL where there is none yet. */
 static inline struct coact__actor *
 coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
 {
-    uint32_t slab = slot / COACT__SLAB_SLOTS;
-    if (slab >= COACT__SLABS) {
-        return NULL;
-    }
-    struct coact__actor *slots =
-        atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
-    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
+    return slot < atomic_load_explicit(&runtime->slots_end,
+                                       memory_order_acquire)
+               ? &runtime->table[slot]
+               : NULL;
 }
 
 /* The slot that an address of this runtime names, also if the actor is gone;

@@ -116,12 +116,46 @@ see_kill(struct coact__actor *actor)
     }
 }
 
-void
-coact__drain_all(struct coact__actor *actor)
+/* Is all of it for us, and messages?  Then it stays the list that it is; *last
+   and *count are of that list. */
+static bool
+is_plain(const struct coact__actor *actor, struct coact__inbox_node *node,
+         struct coact__envelope **last, uint32_t *count)
 {
-    see_kill(actor);
     uint32_t generation = coact__generation_of(actor);
-    struct coact__inbox_node *node = coact__task_take(&actor->task);
+    uint32_t n = 0;
+    struct coact__item *item;
+    do {
+        item = (struct coact__item *)node;
+        if (item->kind > COACT__KIND_REQUEST ||
+            item->generation != generation) {
+            return false;
+        }
+        n++;
+        node = node->next;
+    } while (node != NULL);
+    *last = coact__envelope_of_item(item);
+    *count = n;
+    return true;
+}
+
+static void
+enqueue_all(struct coact__actor *actor, struct coact__envelope *first,
+            struct coact__envelope *last, uint32_t count)
+{
+    if (actor->first == NULL) {
+        actor->first = first;
+    } else {
+        actor->last->item.node.next = &first->item.node;
+    }
+    actor->last = last;
+    set_pending(actor, count);
+}
+
+static void
+sort_all(struct coact__actor *actor, struct coact__inbox_node *node)
+{
+    uint32_t generation = coact__generation_of(actor);
     while (node != NULL) {
         struct coact__item *item = (struct coact__item *)node;
         node = node->next;
@@ -131,6 +165,24 @@ coact__drain_all(struct coact__actor *actor)
             coact__bounce(coact__runtime_of(actor), item,
                           &(const struct coact_reason){.code = COACT_NOPROC});
         }
+    }
+}
+
+void
+coact__drain_all(struct coact__actor *actor)
+{
+    see_kill(actor);
+    struct coact__inbox_node *node = coact__task_take(&actor->task);
+    if (node == NULL) {
+        return;
+    }
+    struct coact__envelope *last;
+    uint32_t count;
+    if (is_plain(actor, node, &last, &count)) {
+        enqueue_all(actor, coact__envelope_of_item((struct coact__item *)node),
+                    last, count);
+    } else {
+        sort_all(actor, node);
     }
 }
 
@@ -549,7 +601,7 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     if (must_sleep(actor)) {
         coact__note_wait_on(worker, actor, "receive");
-        coact__task_listen(worker, &actor->task);
+        coact__task_leave(worker, &actor->task, COACT__AFTER_LISTEN);
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
         if (COACT__UNLIKELY(!is_undisturbed(actor))) {
             return receive_slowly(deadline_ns, numbers, count);
@@ -591,17 +643,17 @@ close_slowly(struct coact__actor *actor, struct coact__envelope *envelope,
 }
 
 void
-coact__receipt_close(struct coact_receipt *receipt)
+coact__receipt_close(void *message, bool was_taken)
 {
     struct coact__worker *worker = coact__worker_here();
     struct coact__actor *actor =
         (struct coact__actor *)coact__worker_current(worker);
-    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (COACT__UNLIKELY(actor->held != envelope || !receipt->taken ||
+    struct coact__envelope *envelope = coact__envelope_of(message);
+    if (COACT__UNLIKELY(actor->held != envelope || !was_taken ||
                         envelope->item.kind != COACT__KIND_MESSAGE ||
                         (coact__type_facts(envelope->type) &
                          COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
-        close_slowly(actor, envelope, receipt->taken);
+        close_slowly(actor, envelope, was_taken);
         return;
     }
     struct coact__envelope *outer = next_of(envelope);

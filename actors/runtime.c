@@ -94,6 +94,7 @@ start_scheduler(struct coact_runtime *runtime)
         .stacks = {.stack_bytes = ours->stack_bytes,
                    .allow_unguarded = ours->unguarded_stacks},
         .owner = runtime,
+        .table = runtime->table,
         .run = coact__actor_run,
         .ended = coact__actor_ended,
         .look = look,
@@ -133,14 +134,11 @@ coact_start(const struct coact_runtime_options *options,
     }
     atomic_init(&runtime->next_id, 1);
     coact__blocking_init(&runtime->blocking, runtime->options.blocking_threads);
-    runtime->slabs =
-        coact__alloc_zeroed(COACT__SLABS * sizeof(struct coact__actor *));
-    if (runtime->slabs == NULL) {
-        rc = -ENOMEM;
+    if ((rc = coact__slots_init(runtime)) < 0) {
         goto free_runtime;
     }
     if ((rc = -pthread_mutex_init(&runtime->lock, NULL)) < 0) {
-        goto free_slabs;
+        goto free_slots;
     }
     if ((rc = -pthread_mutex_init(&runtime->pump_lock, NULL)) < 0) {
         goto destroy_lock;
@@ -166,7 +164,7 @@ destroy_pump_lock:
     pthread_mutex_destroy(&runtime->pump_lock);
 destroy_lock:
     pthread_mutex_destroy(&runtime->lock);
-free_slabs:
+free_slots:
     coact__slots_free(runtime);
 free_runtime:
     coact__free(runtime);

@@ -284,8 +284,12 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
                         (facts & COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
         return send_slowly(to, type, number, payload);
     }
-    struct coact__actor *actor = coact__slot_at(runtime, to.slot);
-    if (COACT__UNLIKELY(!coact__is_current(actor, to) ||
+    // Not by coact__slot_at: the worker's own pointer saves a dependent load.
+    struct coact__actor *actor =
+        &((struct coact__actor *)worker->table)[to.slot];
+    if (COACT__UNLIKELY(to.slot >= atomic_load_explicit(&runtime->slots_end,
+                                                        memory_order_acquire) ||
+                        !coact__is_current(actor, to) ||
                         coact__bound_of(actor) != NULL)) {
         return send_slowly(to, type, number, payload);
     }

@@ -92,8 +92,6 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
-/* The same as wait, listening and for ever, by who knows its worker. */
-void coact__task_listen(struct coact__worker *worker, struct coact__task *task);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif
