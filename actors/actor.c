@@ -160,6 +160,14 @@ stack_class_for(const struct coact_runtime *runtime, size_t bytes)
     return class;
 }
 
+/* A sixteenth of the bound, 64 at most; of a small one each by itself. */
+static uint16_t
+gives_after(uint32_t limit)
+{
+    uint32_t part = limit / 16 < 64 ? limit / 16 : 64;
+    return limit == 0 ? 0 : part == 0 ? 1 : (uint16_t)part;
+}
+
 static int
 prepare_bound(struct coact__actor *actor, const struct coact_options *options)
 {
@@ -172,7 +180,8 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
         // Release pairs with the senders' acquire: a bound as it was made.
         atomic_store_explicit(&actor->task.gate, bound, memory_order_release);
     }
-    actor->is_bounded = options->mailbox_messages > 0;
+    actor->owed = 0;
+    actor->gives_after = gives_after(options->mailbox_messages);
     if (bound != NULL) {
         coact__bound_open(bound, coact__generation_of(actor),
                           options->mailbox_messages,

@@ -115,7 +115,7 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool is_bounded;
+            bool spare;
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
@@ -123,6 +123,8 @@ struct coact__actor {
     const char *_Atomic doing;
     struct coact__envelope *last;
     _Atomic uint32_t pending; /* written by the actor alone */
+    uint16_t gives_after;     /* so many places of our bound; 0: no bound */
+    uint16_t owed;            /* places that we have not given back yet */
     _Atomic uint64_t
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
@@ -370,6 +372,17 @@ int coact__wait_begin(struct coact__actor *actor);
 int coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
                            void *payload);
 
+/* Is there nothing to see to before a wait: no end, no signal, no region?  A kill
+   ends a sleep, or notifies. */
+static inline bool
+coact__is_undisturbed(const struct coact__actor *actor)
+{
+    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* Give back the places in our bound of what we have taken. */
+void coact__give_places(struct coact__actor *actor);
+
 /* Sleep once, under a name for the list of actors; then act on what arrived. */
 void coact__wait(struct coact__actor *actor, const char *doing,
                  enum coact__inbox_flag how, int64_t deadline_ns);
@@ -418,9 +431,34 @@ coact__drain(struct coact__actor *actor)
 void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
                    const struct coact_reason *reason);
 
+/* Only the actor writes it; the list of actors reads it now and then. */
+static inline void
+coact__change_pending(struct coact__actor *actor, uint32_t change)
+{
+    atomic_store_explicit(
+        &actor->pending,
+        atomic_load_explicit(&actor->pending, memory_order_relaxed) + change,
+        memory_order_relaxed);
+}
+
 /* Remove a message from the actor's own list; `before` is NULL for the first. */
-void coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
-                    struct coact__envelope *envelope);
+static inline void
+coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
+               struct coact__envelope *envelope)
+{
+    struct coact__envelope *after = coact__envelope_next(envelope);
+    if (before == NULL) {
+        actor->first = after;
+    } else {
+        before->item.node.next = envelope->item.node.next;
+    }
+    if (after == NULL) {
+        actor->last = before;
+    }
+    coact__change_pending(actor, (uint32_t)-1);
+}
+
+/* At the end of it. */
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 
