@@ -173,6 +173,7 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
         // Release pairs with the senders' acquire: a bound as it was made.
         atomic_store_explicit(&actor->bound, bound, memory_order_release);
     }
+    actor->is_bounded = options->mailbox_messages > 0;
     if (bound != NULL) {
         coact__bound_open(
             bound,

@@ -29,6 +29,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -350,6 +351,7 @@ ask_inside(struct coact__actor *actor, coact_ref to, struct coact_type *type,
              : extra == NULL                           ? -ENOMEM
                                                        : 0;
     if (rc == 0) {
+        coact__switch_check(actor, "ask");
         rc = coact__wait_begin_with(actor, type, payload);
     }
     if (rc == 0 && coact__type_owns(type)) {

@@ -15,6 +15,8 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/overflow.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
@@ -209,6 +211,13 @@ coact_defer(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
+__attribute__((noinline)) void
+coact__call_cleanup(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+    __asm__ volatile(""); // or the call would be a jump, and this no frame
+}
+
 static bool
 run_newest(struct coact__extra *extra)
 {
@@ -221,7 +230,7 @@ run_newest(struct coact__extra *extra)
     void (*fn)(void *) = defer->fn;
     void *arg = defer->arg;
     coact__free(defer);
-    fn(arg);
+    coact__call_cleanup(fn, arg);
     return true;
 }
 
@@ -356,6 +365,7 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     struct coact__extra *extra = actor->extra;
     actor->stage = COACT__STAGE_GONE;
     say_end(actor, reason);
+    coact__mutexes_end(actor);
     drop_list(actor, actor->held, reason);
     drop_list(actor, actor->kept, reason);
     drop_list(actor, actor->first, reason);
@@ -430,9 +440,11 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
         }
         actor->stage = COACT__STAGE_ENDING;
     }
+    coact__no_switch_leave_all(actor);
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
     }
+    coact__overflow_over(actor);
     leave_world(actor, reason);
 }
 

@@ -18,6 +18,7 @@
 
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
+#include "runtime/blocking.h"
 #include "runtime/log_lines.h"
 #include "runtime/scheduler.h"
 #include "runtime/task.h"
@@ -38,6 +39,8 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__mutexes;
+struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
 enum coact__stage {
@@ -57,6 +60,7 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__mutexes *mutexes; /* where those that are held were locked */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     coact_ref last_self; /* while its end is told */
@@ -71,6 +75,8 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    /* Clean-ups may look into it; or low is NULL. */
+    struct coact__stack overflowed;
 };
 
 /* An ask that is under way.  The number in the high bits moves on with every
@@ -91,33 +97,51 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* In the order of their use: a message to an actor and its next wait touch the
+   first three cache lines. */
 struct coact__actor {
     struct coact__task task; /* first; its scheduler is first in our runtime */
-    uint32_t slot;
     _Atomic uint32_t generation;
-    _Atomic uint64_t word; /* generation << 32 | COACT__ACTOR_ flags */
+    uint32_t slot;
     struct coact__bound *_Atomic bound; /* NULL: never had a limit */
-    struct coact__call call;
 
     // The actor's own.
-    struct coact__envelope *first, *last; /* taken from the inbox, in order */
-    struct coact__envelope *held; /* received, by blocks that are open */
-    struct coact__envelope *kept; /* beyond their blocks */
+    struct coact__envelope *first; /* taken from the inbox, in order */
+    struct coact__envelope *held;  /* received, by blocks that are open */
+    union {
+        struct {
+            uint8_t stage;     /* enum coact__stage */
+            uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+            bool is_killed;    /* clean-ups may not wait */
+            bool is_bounded;
+        };
+        uint32_t unusual; /* 0: a wait has nothing to see to but messages */
+    };
+    _Atomic uint32_t pending; /* written by the actor alone */
+    struct coact__envelope *last;
+    const char *_Atomic doing;
+    _Atomic int64_t since_ns;
+    _Atomic uint64_t
+        word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
     void (*body)(void);
-    void *arg;
+    union {
+        void *arg;
+        struct coact__actor *next_free; /* of a slot that nobody has */
+    };
     void (*destroy_arg)(void *);
-    const char *_Atomic doing;
-    _Atomic int64_t since_ns;
-    char *label, *name;       /* changed under the runtime's lock; NULL: none */
-    _Atomic uint32_t pending; /* written by the actor alone */
-    int end_code;             /* from ASKED on */
-    uint8_t stage;            /* enum coact__stage */
+    struct coact__call call;        /* anyone's */
+    struct coact__envelope *kept;   /* received, beyond their blocks */
+    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    char *label, *name; /* changed under the runtime's lock; NULL: none */
+    int end_code;       /* from ASKED on */
+    uint16_t mutexes_held;
     bool traps;
-    bool is_killed;                 /* clean-ups may not wait */
-    struct coact__actor *next_free; /* of a slot that nobody has */
 };
+
+_Static_assert(COACT__STAGE_ALIVE == 0,
+               "the usual stage is that of most waits");
 
 enum {
     COACT__ACTOR_KILL = 1,  /* asked for by coact_kill */
@@ -146,9 +170,11 @@ struct coact__slot_cache {
 
 struct coact_runtime {
     struct coact__scheduler scheduler;
+    struct coact__blocking blocking;
     struct coact_runtime_options options;
     struct coact__log log;
     uint32_t node, incarnation;
+    uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
     struct coact__counts *counts;       /* one for each worker slot, and one */
@@ -325,6 +351,17 @@ void coact__wait(struct coact__actor *actor, const char *doing,
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+static inline void
+coact__note_wait_on(const struct coact__worker *worker,
+                    struct coact__actor *actor, const char *doing)
+{
+    // Relaxed: for the list of actors, which is a picture in passing.
+    atomic_store_explicit(
+        &actor->since_ns,
+        atomic_load_explicit(&worker->looked_ns, memory_order_relaxed),
+        memory_order_relaxed);
+    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+}
 
 /* Let others run, in a call that does not wait: no signal is acted upon.  Does
    nothing where the actor must not be switched away from. */
@@ -386,6 +423,9 @@ void coact__kill_local(struct coact__actor *actor, uint32_t generation);
 /* The same for an actor that never got a stack. */
 void coact__finish_unborn(struct coact__actor *actor, int code,
                           const char *text);
+
+/* Where all clean-ups are called from: a frame that overflow.c knows. */
+void coact__call_cleanup(void (*fn)(void *arg), void *arg);
 
 void coact__run_defers(struct coact__actor *actor);
 void coact__arena_free(struct coact__extra *extra);

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -212,19 +213,14 @@ coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
 void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
-    // Relaxed: for the list of actors, which is a picture in passing.
-    atomic_store_explicit(
-        &actor->since_ns,
-        atomic_load_explicit(&coact__here()->worker->looked_ns,
-                             memory_order_relaxed),
-        memory_order_relaxed);
-    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+    coact__note_wait_on(coact__here()->worker, actor, doing);
 }
 
 void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
+    coact__suspend_check(actor, doing);
     if (actor->stage == COACT__STAGE_ENDING &&
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
@@ -238,7 +234,7 @@ coact__wait(struct coact__actor *actor, const char *doing,
 void
 coact__give_way(struct coact__actor *actor)
 {
-    if (actor->stage == COACT__STAGE_ALIVE) {
+    if (actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0) {
         coact__note_wait(actor, "spawn");
         coact__task_yield(&actor->task);
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
@@ -247,7 +243,7 @@ coact__give_way(struct coact__actor *actor)
 
 /* ---- Received messages ---- */
 
-static void
+static inline void
 hold(struct coact__envelope **list, struct coact__envelope *envelope)
 {
     envelope->item.node.next = *list != NULL ? &(*list)->item.node : NULL;
@@ -439,6 +435,15 @@ walk_on(struct coact__actor *actor, struct walk *walk)
 }
 
 static struct coact_receipt
+receipt_for(struct coact__actor *actor, struct coact__envelope *message)
+{
+    hold(&actor->held, message);
+    return (struct coact_receipt){.message = coact__payload_of(message),
+                                  .number = message->item.number,
+                                  .open = true};
+}
+
+static struct coact_receipt
 hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     if (envelope->item.kind == COACT__KIND_TICK) {
@@ -446,10 +451,7 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     } else if (envelope->item.kind == COACT__KIND_DOWN) {
         coact__watch_news_taken(actor, envelope);
     }
-    hold(&actor->held, envelope);
-    return (struct coact_receipt){.message = coact__payload_of(envelope),
-                                  .number = envelope->item.number,
-                                  .open = true};
+    return receipt_for(actor, envelope);
 }
 
 static bool
@@ -464,6 +466,7 @@ static struct coact__envelope *
 await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
       uint32_t *number)
 {
+    coact__switch_check(actor, "receive");
     int rc = coact__wait_begin(actor);
     while (rc == 0) {
         struct coact__envelope *found = walk_on(actor, walk);
@@ -481,8 +484,9 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
     return NULL;
 }
 
-struct coact_receipt
-coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
+/* The long way, for whatever there may be. */
+static __attribute__((noinline)) struct coact_receipt
+receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
     struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
     if (actor == NULL) {
@@ -494,6 +498,71 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     return found != NULL
                ? hand_out(actor, found)
                : (struct coact_receipt){.number = number, .open = true};
+}
+
+/* Is there nothing to see to before the next message: no end, no signal?  A kill
+   ends a sleep, or notifies. */
+static inline bool
+is_undisturbed(const struct coact__actor *actor)
+{
+    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* The oldest message, if it is one like most.  NULL: the long way tells. */
+static inline struct coact__envelope *
+take_quickly(struct coact__actor *actor)
+{
+    struct coact__envelope *first = actor->first;
+    if (first != NULL) {
+        if (first->item.kind != COACT__KIND_MESSAGE) {
+            return NULL;
+        }
+        coact__unqueue(actor, NULL, first);
+        return first;
+    }
+    struct coact__item *given = (struct coact__item *)actor->task.given;
+    if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
+        given->generation !=
+            atomic_load_explicit(&actor->generation, memory_order_relaxed)) {
+        return NULL;
+    }
+    actor->task.given = NULL;
+    return coact__envelope_of_item(given);
+}
+
+/* Has nothing come at all? */
+static inline bool
+must_sleep(const struct coact__actor *actor)
+{
+    return actor->first == NULL && actor->task.given == NULL &&
+           coact__inbox_is_empty(&actor->task.inbox);
+}
+
+struct coact_receipt
+coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
+{
+    struct coact__worker *worker = coact__worker_here();
+    if (COACT__UNLIKELY(worker == NULL || count != 0 ||
+                        deadline_ns != COACT_FOREVER)) {
+        return receive_slowly(deadline_ns, numbers, count);
+    }
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
+    if (COACT__UNLIKELY(actor == NULL || !is_undisturbed(actor))) {
+        return receive_slowly(deadline_ns, numbers, count);
+    }
+    if (must_sleep(actor)) {
+        coact__note_wait_on(worker, actor, "receive");
+        coact__task_listen(worker, &actor->task);
+        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        if (COACT__UNLIKELY(!is_undisturbed(actor))) {
+            return receive_slowly(deadline_ns, numbers, count);
+        }
+    }
+    struct coact__envelope *message = take_quickly(actor);
+    return COACT__LIKELY(message != NULL)
+               ? receipt_for(actor, message)
+               : receive_slowly(deadline_ns, numbers, count);
 }
 
 static void
@@ -510,26 +579,39 @@ say_unhandled(struct coact__actor *actor, struct coact__envelope *envelope)
     }
 }
 
-void
-coact__receipt_close(struct coact_receipt *receipt)
+/* Whatever it is that the block ends with. */
+static __attribute__((noinline)) void
+close_slowly(struct coact__actor *actor, struct coact__envelope *envelope,
+             bool was_taken)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    struct coact__actor *actor =
-        (struct coact__actor *)coact__worker_current(worker);
-    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (COACT__UNLIKELY(actor->held != envelope) &&
-        !is_on(actor->held, envelope)) {
+    if (!is_on(actor->held, envelope)) {
         return; // kept, released or forwarded
     }
-    if (COACT__UNLIKELY(!receipt->taken)) {
+    if (!was_taken) {
         say_unhandled(actor, envelope);
     }
     let_go(&actor->held, envelope);
-    if (COACT__LIKELY(envelope->item.kind == COACT__KIND_MESSAGE)) {
-        coact__type_destroy(envelope->type, coact__payload_of(envelope));
-        coact__blocks_free(&worker->blocks, envelope,
-                           envelope->item.size_class);
-    } else {
-        drop(actor, envelope);
+    drop(actor, envelope);
+}
+
+void
+coact__receipt_close(struct coact_receipt *receipt)
+{
+    struct coact__worker *worker = coact__worker_here();
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
+    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
+    if (COACT__UNLIKELY(actor->held != envelope || !receipt->taken ||
+                        envelope->item.kind != COACT__KIND_MESSAGE ||
+                        (coact__type_facts(envelope->type) &
+                         COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
+        close_slowly(actor, envelope, receipt->taken);
+        return;
     }
+    struct coact__envelope *outer = next_of(envelope);
+    actor->held = outer;
+    if (COACT__UNLIKELY(outer != NULL)) {
+        outer->back = NULL;
+    }
+    coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
 }

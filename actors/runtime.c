@@ -6,6 +6,7 @@
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/segv.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -46,7 +47,8 @@ set_options(struct coact_runtime *runtime,
         coact__oracle_random(&runtime->incarnation,
                              sizeof(runtime->incarnation));
     }
-    return 0;
+    runtime->where = (uint64_t)runtime->incarnation << 32 | runtime->node;
+    return coact__segv_contain(runtime);
 }
 
 /* At each look of a worker at the world: has coact_request_stop been here? */
@@ -130,6 +132,7 @@ coact_start(const struct coact_runtime_options *options,
         goto free_runtime;
     }
     atomic_init(&runtime->next_id, 1);
+    coact__blocking_init(&runtime->blocking, runtime->options.blocking_threads);
     runtime->slabs =
         coact__alloc_zeroed(COACT__SLABS * sizeof(struct coact__actor *));
     if (runtime->slabs == NULL) {
@@ -317,6 +320,26 @@ await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
     pthread_mutex_unlock(&runtime->lock);
 }
 
+static void
+blame_call(void *context, const char *whose, int64_t since_ns)
+{
+    coact__log(
+        context, COACT_LOG_ERROR,
+        "stop: coact_blocking, called by %s %.3f s ago, has not returned",
+        whose, (double)(coact__oracle_now_ns() - since_ns) / 1e9);
+}
+
+/* Nobody is left to begin one; those that are left were abandoned. */
+static int
+await_blocking(struct coact_runtime *runtime, int64_t deadline_ns)
+{
+    int rc = coact__blocking_await(&runtime->blocking, deadline_ns);
+    if (rc < 0) {
+        coact__blocking_each(&runtime->blocking, blame_call, runtime);
+    }
+    return rc;
+}
+
 int
 coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
 {
@@ -340,7 +363,10 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         each_alive(runtime, blame, runtime);
         return -ETIMEDOUT;
     }
-    int rc = coact__family_stop(runtime, deadline_ns);
+    int rc = await_blocking(runtime, deadline_ns);
+    if (rc == 0) {
+        rc = coact__family_stop(runtime, deadline_ns);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -352,9 +378,11 @@ int
 coact_free(struct coact_runtime *runtime)
 {
     if (!is_empty(runtime) ||
-        !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
+        !atomic_load_explicit(&runtime->stopping, memory_order_acquire) ||
+        coact__blocking_await(&runtime->blocking, COACT_NOW) < 0) {
         return -EBUSY;
     }
+    coact__blocking_fini(&runtime->blocking);
     coact__family_free(runtime);
     coact__node_free(runtime);
     coact__scheduler_stop(&runtime->scheduler);

@@ -8,6 +8,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
@@ -17,7 +18,7 @@
 
 /* A task that listens is claimed and given the item; so neither side has to go
    by the list in its inbox. */
-static bool
+static inline bool
 claim_and_give(struct coact__actor *actor, struct coact__item *item)
 {
     struct coact__task *task = &actor->task;
@@ -189,68 +190,49 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
     return envelope;
 }
 
-static void
+static inline void
 copy_payload(void *to, const void *from, size_t bytes)
 {
-    if (bytes == sizeof(uint64_t)) {
+    if (COACT__LIKELY(bytes == sizeof(uint64_t))) {
         memcpy(to, from, sizeof(uint64_t)); // most are so small; no call
     } else {
         memcpy(to, from, bytes);
     }
 }
 
-/* The way of most messages: from an actor to one of the same runtime that has no
-   bound and is there, and nothing in it is owned.  False: it was not taken. */
-static bool
-send_quickly(struct coact__worker *worker, coact_ref to,
-             struct coact_type *type, uint32_t number, const void *payload)
+/* The two halves of an address as one number each: what is compared and copied
+   most often. */
+static inline uint64_t
+where_of(coact_ref ref)
 {
-    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    struct coact__actor *self =
-        (struct coact__actor *)coact__worker_current(worker);
-    struct coact__actor *actor = coact__slot_of(runtime, to);
-    if (self == NULL || !coact__is_current(actor, to) ||
-        bound_of(actor) != NULL || coact__type_owns(type)) {
-        return false;
-    }
-    struct coact__envelope *envelope = coact__envelope_new_on(worker, type);
-    if (envelope == NULL) {
-        return false;
-    }
-    envelope->item.number = (uint16_t)number;
-    envelope->item.generation = to.generation;
-    envelope->from = (coact_ref){
-        runtime->node, runtime->incarnation, self->slot,
-        atomic_load_explicit(&self->generation, memory_order_relaxed)};
-    copy_payload(coact__payload_of(envelope), payload, type->size);
-    coact__worker_count(&worker->sends, 1);
-    if (claim_and_give(actor, &envelope->item)) {
-        coact__task_ready_on(worker, &actor->task);
-        return true;
-    }
+    return (uint64_t)ref.incarnation << 32 | ref.node;
+}
+
+/* The receiver does not listen: into its inbox, or it has just gone. */
+static __attribute__((noinline)) int
+push_instead(struct coact__worker *worker, struct coact__actor *actor,
+             struct coact__envelope *envelope)
+{
     switch (coact__inbox_push(&actor->task.inbox, &envelope->item.node)) {
     case COACT__INBOX_WOKEN:
-        coact__task_ready_on(worker, &actor->task);
-        return true;
+        coact__ready_put_next(&worker->ready, &actor->task.runnable);
+        return 0;
     case COACT__INBOX_PUSHED:
-        return true;
+        return 0;
     case COACT__INBOX_REFUSED:
         break;
     }
-    coact__worker_count(&worker->sends, (uint64_t)-1);
-    coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
-    return false; // it is gone by now; the long way says so
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    const coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
+                          envelope->item.generation};
+    coact__dead_letter(runtime, envelope, to);
+    return -ESRCH;
 }
 
-int
-coact__send(coact_ref to, struct coact_type *type, uint32_t number,
+static __attribute__((noinline)) int
+send_slowly(coact_ref to, struct coact_type *type, uint32_t number,
             void *payload)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    if (COACT__LIKELY(worker != NULL) &&
-        COACT__LIKELY(send_quickly(worker, to, type, number, payload))) {
-        return 0;
-    }
     struct coact_runtime *runtime =
         sender_or_misuse(type, payload, "coact_send");
     if (runtime == NULL) {
@@ -260,6 +242,53 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     struct coact__envelope *envelope =
         envelope_with(runtime, type, number, payload, &rc);
     return envelope != NULL ? coact__dispatch(runtime, to, envelope) : rc;
+}
+
+/* The way of most messages is short: from an actor to one of the same runtime
+   that has no bound and is there, and nothing in it is owned.  What is rare is
+   left to other functions, last of all, so that nothing has to be kept for them.
+ */
+int
+coact__send(coact_ref to, struct coact_type *type, uint32_t number,
+            void *payload)
+{
+    struct coact__worker *worker = coact__worker_here();
+    if (COACT__UNLIKELY(worker == NULL)) {
+        return send_slowly(to, type, number, payload);
+    }
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    const struct coact__actor *self =
+        (struct coact__actor *)coact__worker_current(worker);
+    uint32_t facts = coact__type_facts(type);
+    if (COACT__UNLIKELY(self == NULL || where_of(to) != runtime->where ||
+                        (facts & COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
+        return send_slowly(to, type, number, payload);
+    }
+    struct coact__actor *actor = coact__slot_at(runtime, to.slot);
+    if (COACT__UNLIKELY(!coact__is_current(actor, to) ||
+                        bound_of(actor) != NULL)) {
+        return send_slowly(to, type, number, payload);
+    }
+    struct coact__envelope *envelope = coact__envelope_new_on(
+        worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
+    if (COACT__UNLIKELY(envelope == NULL)) {
+        return send_slowly(to, type, number, payload);
+    }
+    envelope->item.number = (uint16_t)number;
+    envelope->item.generation = to.generation;
+    uint64_t who =
+        (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
+            << 32 |
+        self->slot;
+    memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
+    memcpy(&envelope->from.slot, &who, sizeof(who));
+    copy_payload(coact__payload_of(envelope), payload, type->size);
+    coact__worker_count(&worker->sends, 1);
+    if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
+        return push_instead(worker, actor, envelope);
+    }
+    coact__ready_put_next(&worker->ready, &actor->task.runnable);
+    return 0;
 }
 
 /* ---- Waiting for room ---- */
@@ -306,6 +335,7 @@ send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
                  struct coact_type *type, uint32_t number, void *payload)
 {
     struct coact_runtime *runtime = coact__runtime_of(actor);
+    coact__switch_check(actor, "send");
     int rc = coact__wait_begin_with(actor, type, payload);
     struct coact__bound *bound = bound_at(runtime, to);
     if (rc == 0 && bound != NULL && !coact__bound_take(bound, to.generation)) {

@@ -81,22 +81,33 @@ coact__block_class(size_t bytes)
                : (uint8_t)(64 - __builtin_clzll(lines));
 }
 
+/* One to hand of this class; NULL if there is none. */
+static inline void *
+coact__blocks_pop(struct coact__blocks *blocks, uint8_t size_class)
+{
+    if (size_class == COACT__BLOCK_LARGE) {
+        return NULL;
+    }
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__block *block = of->first;
+    if (block != NULL) {
+        of->first = block->next;
+        of->count--;
+    }
+    return block;
+}
+
 /* At least that many bytes, aligned to 16 and, from the caches, to 64; NULL when
    there is no memory.  The size class is needed to free it, on any thread. */
 static inline void *
 coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
                     uint8_t *size_class)
 {
-    uint8_t class = coact__block_class(bytes);
-    *size_class = class;
-    if (class == COACT__BLOCK_LARGE || blocks->of[class].first == NULL) {
-        return coact__blocks_alloc_slowly(blocks, bytes, class);
-    }
-    struct coact__blocks_of *of = &blocks->of[class];
-    struct coact__block *block = of->first;
-    of->first = block->next;
-    of->count--;
-    return block;
+    *size_class = coact__block_class(bytes);
+    void *block = coact__blocks_pop(blocks, *size_class);
+    return block != NULL
+               ? block
+               : coact__blocks_alloc_slowly(blocks, bytes, *size_class);
 }
 
 static inline void

@@ -20,6 +20,8 @@
 #ifndef COACT_RUNTIME_CONTEXT_H
 #define COACT_RUNTIME_CONTEXT_H
 
+#include "runtime/held.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -117,6 +119,7 @@ static inline void *
 coact__context_switch(struct coact__context *from, struct coact__context *to,
                       void *pass)
 {
+    coact__held_check("a switch");
     struct coact__handoff leave = {from, to, pass};
     struct coact__transfer back = coact__jump_fcontext(to->fcontext, &leave);
     const struct coact__handoff *arrive = back.data;

@@ -12,14 +12,17 @@
 #include <errno.h>
 
 /* The model saves a call in the shared library, at the price of some bytes of
-   the room that the C library keeps for such. */
-static _Thread_local struct coact__here here
-    __attribute__((tls_model("initial-exec")));
+   the room that the C library keeps for such.  Not static, for the assembly of
+   here.h. */
+extern _Thread_local struct coact__here coact__tls;
+__attribute__((
+    tls_model("initial-exec"),
+    visibility("hidden"))) _Thread_local struct coact__here coact__tls;
 
 __attribute__((noinline)) struct coact__here *
 coact__here(void)
 {
-    struct coact__here *p = &here;
+    struct coact__here *p = &coact__tls;
     __asm__ volatile("" : "+r"(p) : : "memory");
     return p;
 }

@@ -222,7 +222,24 @@ coact__worker_has_queued(struct coact__worker *worker)
 
 /* The task that was switched away from has left its stack: do what it asked
    for.  The first thing to do behind every switch. */
-void coact__worker_settle(struct coact__worker *worker);
+void coact__worker_settle_left(struct coact__worker *worker,
+                               struct coact__task *left);
+static inline void
+coact__worker_settle(struct coact__worker *worker)
+{
+    struct coact__task *left = worker->left;
+    if (left == NULL) {
+        return;
+    }
+    worker->left = NULL;
+    left->runnable.rank = COACT__RANK_PROMPT;
+    // Most wait for a message that has not come yet.
+    if (COACT__UNLIKELY(left->after != COACT__AFTER_LISTEN ||
+                        left->runnable.long_runs != 0 ||
+                        !coact__inbox_listen_quickly(&left->inbox))) {
+        coact__worker_settle_left(worker, left);
+    }
+}
 
 /* Make a task ready to be switched to: give it a stack if it has none.  False:
    there is none to be had, and the task has been ended. */

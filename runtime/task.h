@@ -60,10 +60,6 @@ void coact__task_init(struct coact__task *task,
    asleep.  from any */
 void coact__task_ready(struct coact__task *task);
 
-/* The same by who knows that he is an actor of this worker. */
-void coact__task_ready_on(struct coact__worker *worker,
-                          struct coact__task *task);
-
 /* Schedule a task that has never run.  True: the caller should give way to
    those that were made before.  from any */
 bool coact__task_start(struct coact__task *task);
@@ -92,6 +88,8 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
+/* The same as wait, listening and for ever, by who knows its worker. */
+void coact__task_listen(struct coact__worker *worker, struct coact__task *task);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif

@@ -75,13 +75,9 @@ fall_asleep(struct coact__worker *worker, struct coact__task *task,
 }
 
 void
-coact__worker_settle(struct coact__worker *worker)
+coact__worker_settle_left(struct coact__worker *worker,
+                          struct coact__task *task)
 {
-    struct coact__task *task = worker->left;
-    if (task == NULL) {
-        return;
-    }
-    worker->left = NULL;
     switch ((enum coact__after)task->after) {
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
@@ -214,7 +210,7 @@ judge_run(struct coact__worker *worker, uint64_t dispatches_before)
 }
 
 /* From the loop: run a task, and whatever it switches to. */
-static void
+static inline void
 run(struct coact__worker *worker, struct coact__task *task)
 {
     if (task->context.fcontext == NULL &&
@@ -526,6 +522,9 @@ coact__worker_run_ready(struct coact__worker *worker, int64_t deadline_ns)
         struct coact__runnable *found = next_task(worker);
         if (found == NULL) {
             break;
+        }
+        if (deadline_ns == 0) {
+            worker->until_look = 1; // one at a time
         }
         run(worker, (struct coact__task *)found);
         if (deadline_ns != INT64_MAX &&
