@@ -396,11 +396,20 @@ wake_task_once(int self)
     }
 }
 
+/* As coact__worker_settle does. */
+static bool
+is_asleep(enum coact__inbox_flag how)
+{
+    return (how == COACT__INBOX_LISTENING &&
+            coact__inbox_listen_quickly(&task.inbox)) ||
+           coact__inbox_sleep_by_owner(&task.inbox, how);
+}
+
 static void
 sleep_as_task(enum coact__inbox_flag how)
 {
     interleave_wrote(&context);
-    if (coact__inbox_sleep_by_owner(&task.inbox, how)) {
+    if (is_asleep(how)) {
         interleave_wait(&scheduled);
         interleave_read(&context);
     }
