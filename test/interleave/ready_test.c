@@ -259,6 +259,39 @@ START_TEST(ready_by_lock_loses_and_doubles_nothing_either)
 }
 END_TEST
 
+/* ---- the quick ways: one that is next, and is taken all the same ---- */
+
+static void
+put_next_and_pop_six(int self)
+{
+    (void)self;
+    for (int i = 0; i < 6; i++) {
+        coact__ready_put_next(&queue, new_task(i));
+        pop_one();
+    }
+}
+
+static void
+adopt_all_thrice(int self)
+{
+    adopt_all(self);
+    struct coact__batch *mine = &batches[self - 1];
+    (void)coact__ready_take_all(&queue, mine);
+    (void)coact__ready_take_all(&queue, mine);
+}
+
+START_TEST(ready_gives_the_next_one_to_its_worker_or_to_who_takes_all)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "ready: the next one",
+        .threads = {{"owner", put_next_and_pop_six},
+                    {"adopter", adopt_all_thrice}},
+        .setup = begin,
+        .check = check_six,
+    });
+}
+END_TEST
+
 /* ---- fresh ones: they fill their place, and what is over goes to the line ---- */
 
 static void
@@ -410,6 +443,7 @@ END_TEST
 SUITE_MAIN("interleave/ready",
            ready_loses_and_doubles_nothing_to_a_thief_and_an_adopter,
            ready_by_lock_loses_and_doubles_nothing_either,
+           ready_gives_the_next_one_to_its_worker_or_to_who_takes_all,
            ready_loses_no_fresh_one_when_there_is_no_room_for_it,
            ready_keeps_the_order_of_a_line_for_everybody_who_takes,
            ready_can_be_stolen_from_a_thief_while_he_steals,
