@@ -174,7 +174,8 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     // Behind is_stuck: who sees the one finds the other.
     atomic_store_explicit(&stuck->ready.bias.attention, true,
                           memory_order_release);
-    coact__census_leave_anyway(&scheduler->census);
+    // If there is news, it is ours to see to: we go to work.
+    (void)coact__census_leave_anyway(&scheduler->census);
     struct coact__batch all = {0};
     coact__ready_take_all(&stuck->ready, &all);
     coact__ready_put_all(&worker->ready, &all);
