@@ -420,6 +420,33 @@ grant_cleanups(struct coact__actor *actor, int code)
     }
 }
 
+/* Nobody waits for its end, and it leaves nothing behind. */
+static bool
+is_unattached(const struct coact__actor *actor)
+{
+    return coact__is_undisturbed(actor) && actor->extra == NULL &&
+           actor->first == NULL && actor->task.given == NULL &&
+           actor->held == NULL && actor->kept == NULL &&
+           actor->destroy_arg == NULL && actor->name == NULL &&
+           actor->label == NULL && actor->task.gate == NULL &&
+           actor->mutexes_held == 0;
+}
+
+bool
+coact__end_quickly(struct coact__actor *actor)
+{
+    struct coact_runtime *runtime = coact__runtime_of(actor);
+    if (!is_unattached(actor) ||
+        coact__log_wants(&runtime->log, COACT_LOG_DEBUG)) {
+        return false;
+    }
+    actor->stage = COACT__STAGE_GONE;
+    static const struct coact_reason normal = {.code = COACT_NORMAL};
+    close_slot(actor, &normal);
+    COACT__COUNT_ONE_ON(coact__worker_here(), ended);
+    return true;
+}
+
 void
 coact__end_life(struct coact__actor *actor, int code, const char *text)
 {

@@ -256,6 +256,10 @@ struct coact_runtime *coact__runtime_here(void);
 void coact__count(struct coact_runtime *runtime, size_t counter);
 void coact__count_many(struct coact_runtime *runtime, size_t counter,
                        uint64_t n);
+/* The same by a worker of that runtime. */
+#define COACT__COUNT_ONE_ON(worker, member)                                    \
+    coact__worker_count(                                                       \
+        &coact__runtime_of_worker(worker)->counts[(worker)->index].member, 1)
 #define COACT__COUNT_ONE(runtime, member)                                      \
     coact__count((runtime), offsetof(struct coact__counts, member))
 
@@ -303,6 +307,9 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
    stopping (*rc tells). */
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
+
+/* The same for an actor of this worker, if one is to hand; else NULL. */
+struct coact__actor *coact__slot_take_quickly(struct coact__worker *worker);
 
 /* Reserve room for all slots that the options allow, or fewer; give it back.
    fails ENOMEM */
@@ -481,6 +488,10 @@ _Noreturn void coact__finish(struct coact__actor *actor, int code,
 
 /* The same, but for leaving the stack: what comes next is to return. */
 void coact__end_life(struct coact__actor *actor, int code, const char *text);
+
+/* The end of an actor of which nothing has to be told or undone: true.  False:
+   there is something. */
+bool coact__end_quickly(struct coact__actor *actor);
 
 /* Set the kill flag of an actor, if it is still that one, and wake it. */
 void coact__kill_local(struct coact__actor *actor, uint32_t generation);

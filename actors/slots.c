@@ -31,14 +31,18 @@
 #include <sys/mman.h>
 
 #define SLAB_BYTES (COACT__SLAB_SLOTS * sizeof(struct coact__actor))
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 #define CACHE_BUNDLE 64u
 #define MANY_ACTORS (UINT32_C(1) << 20)
 
+/* What the sanitizers have to be told makes it larger. */
+#if !COACT__ASAN && !COACT__TSAN
 _Static_assert(
     sizeof(struct coact__actor) == 256,
     "there may be a million, and an idle one is little else; a power "
     "of two, for the look-up");
 _Static_assert(SLAB_BYTES == 2 << 20, "a huge page");
+#endif
 
 bool
 coact__is_local(const struct coact_runtime *runtime, coact_ref ref)
@@ -55,7 +59,7 @@ coact__ref_of(const struct coact__actor *actor)
                        coact__generation_of(actor)};
 }
 
-/* Address space for so many slots; whole slabs, aligned to one. */
+/* Address space for so many slots; whole slabs, aligned to a huge page. */
 static bool
 reserve(struct coact_runtime *runtime, size_t slots)
 {
@@ -68,8 +72,7 @@ reserve(struct coact_runtime *runtime, size_t slots)
     if (at == MAP_FAILED) {
         return false;
     }
-    uintptr_t aligned =
-        ((uintptr_t)at + SLAB_BYTES - 1) / SLAB_BYTES * SLAB_BYTES;
+    uintptr_t aligned = ((uintptr_t)at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
     runtime->range = at;
     runtime->range_bytes = bytes;
     runtime->table = (struct coact__actor *)aligned;
@@ -219,6 +222,22 @@ take_outside(struct coact_runtime *runtime, int *rc)
         COACT__COUNT_ONE(runtime, born);
     }
     pthread_mutex_unlock(&runtime->lock);
+    return actor;
+}
+
+struct coact__actor *
+coact__slot_take_quickly(struct coact__worker *worker)
+{
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
+    struct coact__actor *actor = cache->first;
+    // One with a bound of its former life has to be prepared with more care.
+    if (actor == NULL || coact__bound_of(actor) != NULL) {
+        return NULL;
+    }
+    cache->first = actor->next_free;
+    cache->count--;
+    coact__worker_count(&runtime->counts[worker->index].born, 1);
     return actor;
 }
 
