@@ -39,6 +39,7 @@ struct watch {
     int64_t before_ns;
     uint64_t operations; /* at before_ns */
     bool were_behind;
+    bool was_global; /* something was in the global queue */
     bool has_served;
 };
 
@@ -376,10 +377,14 @@ look(struct watch *watch, int events, enum coact__lookout_end *end)
     *end = COACT__LOOKOUT_WORKS;
     if (coact__census_awake(&scheduler->census) < scheduler->worker_count) {
         see(watch, &sight);
+        bool has_global = coact__globalq_length(&scheduler->global) > 0;
+        bool others_run = coact__census_awake(&scheduler->census) > 0;
         bool is_news =
-            events > 0 || coact__globalq_length(&scheduler->global) > 0 ||
-            coact__worker_has_queued(worker) ||
+            events > 0 || coact__worker_has_queued(worker) ||
+            // Those that run come by; if they do not, it is for us.
+            (has_global && (!others_run || watch->was_global)) ||
             coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns;
+        watch->was_global = has_global;
         if (is_news) {
             coact__trial_begin_unmeasured(worker, watch->now_ns);
             return false;

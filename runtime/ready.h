@@ -101,7 +101,7 @@ uint32_t coact__ready_steal(struct coact__ready *own,
 uint32_t coact__ready_take_all(struct coact__ready *victim,
                                struct coact__batch *out);
 
-/* The same by the owner. */
+/* The same as take_all by the owner. */
 uint32_t coact__ready_give_up_all(struct coact__ready *ready,
                                   struct coact__batch *out);
 
