@@ -55,8 +55,10 @@ worker_here(struct coact__scheduler *scheduler)
 static void
 ready_elsewhere(struct coact__task *task)
 {
-    coact__globalq_push(&task->scheduler->global, &task->runnable);
-    coact__park_announce(task->scheduler);
+    // Once it is there it may run, end, and be another already.
+    struct coact__scheduler *scheduler = task->scheduler;
+    coact__globalq_push(&scheduler->global, &task->runnable);
+    coact__park_announce(scheduler);
 }
 
 void

@@ -32,7 +32,7 @@
 #define LONG_RUN_NS INT64_C(1000000)
 #define LONG_RUNS 2
 #define SPIN_NS INT64_C(30000)
-#define CHOICES 256
+#define CHOICES 32
 
 /* ---- Stacks ---- */
 
