@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/role_internal.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
 
@@ -108,6 +109,11 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
                              "%s is NULL", body == NULL ? "body" : "mailbox");
     }
+    if (options->role.id != 0 &&
+        !coact__role_exists(birth->runtime, options->role)) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "there is no role %u", (unsigned)options->role.id);
+    }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
                              "stack_bytes is %zu, and the most is %zu",
@@ -173,7 +179,7 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
         // Release pairs with the senders' acquire: a bound as it was made.
         atomic_store_explicit(&actor->bound, bound, memory_order_release);
     }
-    actor->is_bounded = options->mailbox_messages > 0;
+    actor->traits = options->mailbox_messages > 0 ? COACT__BOUNDED : 0;
     if (bound != NULL) {
         coact__bound_open(
             bound,
@@ -203,6 +209,9 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
 {
     struct coact__actor *actor = birth->actor;
     int rc = prepare_bound(actor, options);
+    if (rc == 0) {
+        rc = coact__role_prepare(actor, options->sender_role);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -283,7 +292,7 @@ role_of(const struct birth *birth, const struct coact_options *options)
     if (options->role.id != 0) {
         return (uint8_t)(options->role.id - 1);
     }
-    return birth->spawner != NULL ? birth->spawner->task.runnable.role : 0;
+    return birth->spawner != NULL ? coact__role_own(birth->spawner) : 0;
 }
 
 static int

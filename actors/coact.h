@@ -22,6 +22,7 @@
 #include <coact/no_switch.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
+#include <coact/role.h>
 #include <coact/runtime.h>
 #include <coact/supervisor.h>
 #include <coact/time.h>

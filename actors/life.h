@@ -75,6 +75,7 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    uint8_t own_role; /* of one that lends; its task's is of the moment */
     /* Clean-ups may look into it; or low is NULL. */
     struct coact__stack overflowed;
 };
@@ -97,6 +98,12 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* What makes a receive take its long way, for a whole life. */
+enum coact__trait {
+    COACT__BOUNDED = 1,
+    COACT__LENDS = 2 /* handles messages in the roles of their senders */
+};
+
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
 struct coact__actor {
@@ -113,7 +120,7 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool is_bounded;
+            uint8_t traits;    /* enum coact__trait */
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };

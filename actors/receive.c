@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/role_internal.h"
 #include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
@@ -225,6 +226,9 @@ coact__wait(struct coact__actor *actor, const char *doing,
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
     }
+    if ((actor->traits & COACT__LENDS) != 0 && how == COACT__INBOX_LISTENING) {
+        coact__role_wish(actor);
+    }
     coact__note_wait(actor, doing);
     coact__task_wait(&actor->task, how, deadline_ns);
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
@@ -341,6 +345,7 @@ coact__forward(void *message, coact_ref to, uint32_t number)
                              message);
     }
     envelope->item.number = (uint16_t)number;
+    envelope->sender_role = actor->task.runnable.role + 1U;
     return coact__dispatch(coact__runtime_of(actor), to, envelope);
 }
 
@@ -454,6 +459,16 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     return receipt_for(actor, envelope);
 }
 
+/* The same in the role that is meant; what is held is safe while we wait. */
+static struct coact_receipt
+hand_out_lent(struct coact__actor *actor, struct coact__envelope *envelope)
+{
+    uint8_t role = coact__role_for(actor, envelope);
+    struct coact_receipt receipt = hand_out(actor, envelope);
+    coact__role_take(actor, role);
+    return receipt;
+}
+
 static bool
 has_passed(int64_t deadline_ns)
 {
@@ -495,9 +510,11 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     struct walk walk = {NULL, numbers, count};
     uint32_t number = 0;
     struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
-    return found != NULL
-               ? hand_out(actor, found)
-               : (struct coact_receipt){.number = number, .open = true};
+    if (found == NULL) {
+        return (struct coact_receipt){.number = number, .open = true};
+    }
+    return (actor->traits & COACT__LENDS) != 0 ? hand_out_lent(actor, found)
+                                               : hand_out(actor, found);
 }
 
 /* Is there nothing to see to before the next message: no end, no signal?  A kill

@@ -6,6 +6,7 @@
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/role_internal.h"
 #include "actors/segv.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -88,7 +89,14 @@ static int
 start_scheduler(struct coact_runtime *runtime)
 {
     const struct coact_runtime_options *ours = &runtime->options;
+    struct coact__role_list roles;
+    int rc = coact__role_specs(ours, &roles);
+    if (rc < 0) {
+        return rc;
+    }
     const struct coact__scheduler_options options = {
+        .roles = roles.specs,
+        .role_count = roles.count,
         .workers = ours->workers,
         .host_driven = ours->host_driven,
         .stacks = {.stack_bytes = ours->stack_bytes,
@@ -98,7 +106,7 @@ start_scheduler(struct coact_runtime *runtime)
         .ended = coact__actor_ended,
         .look = look,
         .no_stack = coact__actor_no_stack};
-    int rc = new_rows(runtime, coact__scheduler_slots(&options));
+    rc = new_rows(runtime, coact__scheduler_slots(&options));
     if (rc == 0 &&
         (rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
         free_rows(runtime);

@@ -76,6 +76,8 @@ struct coact_runtime_options {
     void *refused_context;
     uint32_t blocking_threads; /* most threads for coact_blocking; 0: 64 */
     enum coact_on_stack_overflow on_stack_overflow;
+    const struct coact_role_options *roles; /* beside those that are there */
+    uint32_t role_count;
 };
 
 /* Start a runtime; given: stop it, then free it.

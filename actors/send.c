@@ -185,7 +185,9 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
         return NULL;
     }
     envelope->item.number = (uint16_t)number;
+    const struct coact__actor *self = coact__actor_here();
     envelope->from = coact_self();
+    envelope->sender_role = self != NULL ? self->task.runnable.role + 1U : 0;
     memcpy(coact__payload_of(envelope), payload, type->size);
     return envelope;
 }
@@ -276,6 +278,7 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     }
     envelope->item.number = (uint16_t)number;
     envelope->item.generation = to.generation;
+    envelope->sender_role = self->task.runnable.role + 1U;
     uint64_t who =
         (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
             << 32 |

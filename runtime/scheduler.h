@@ -27,6 +27,7 @@
 #include "runtime/blocks.h"
 #include "runtime/census.h"
 #include "runtime/context.h"
+#include "runtime/delays.h"
 #include "runtime/globalq.h"
 #include "runtime/park.h"
 #include "runtime/poller.h"
@@ -70,6 +71,9 @@ struct coact__worker {
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
     struct coact__trial trial;
+    int64_t charged_ns; /* until when a role was charged for our time */
+    int64_t delay_ns;   /* of the last task that ran with a stamp */
+    struct coact__histogram *delays; /* one for each role; ours to write */
     uint64_t looks;
     pthread_t thread;
     enum coact__thread_state thread_state;
@@ -96,7 +100,9 @@ struct coact__worker {
 struct coact__scheduler_options {
     uint32_t workers; /* 0: coact__cores() */
     bool host_driven;
-    struct coact__stacks_options stacks; /* of the smallest class */
+    struct coact__stacks_options stacks;  /* of the smallest class */
+    const struct coact__role_spec *roles; /* beside the default one */
+    uint32_t role_count;
     void *owner;
     /* A task's body; says what becomes of the task: END or REST. */
     enum coact__after (*run)(struct coact__task *task);
@@ -118,6 +124,7 @@ struct coact__scheduler {
     struct coact__parking parking;
     struct coact__trials trials;
     struct coact__roles roles;
+    struct coact__histogram *delays; /* of all worker slots, by role */
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
     struct coact__depot depot;

@@ -51,6 +51,7 @@ worker_here(struct coact__scheduler *scheduler)
 static void
 ready_elsewhere(struct coact__task *task)
 {
+    coact__runnable_wishes(&task->runnable, COACT__ROLES);
     coact__globalq_push(&task->scheduler->global, &task->runnable);
     coact__park_announce(task->scheduler);
 }
@@ -131,8 +132,8 @@ leave_for(struct coact__worker *worker, struct coact__task *task,
     return &next->context;
 }
 
-/* Leave our stack, and come back to it. */
-static inline void
+/* Leave our stack, and come back to it, on the worker that is returned. */
+static inline struct coact__worker *
 leave(struct coact__worker *worker, struct coact__task *task,
       enum coact__after after)
 {
@@ -141,12 +142,22 @@ leave(struct coact__worker *worker, struct coact__task *task,
     worker = coact__context_switch(&task->context, to, worker);
     coact__worker_settle(worker);
     *worker->errno_at = saved;
+    return worker;
+}
+
+/* We run again: somebody may want to know how late. */
+static inline void
+note_delay(struct coact__worker *worker, struct coact__task *task)
+{
+    if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+        coact__delays_note(worker, task);
+    }
 }
 
 void
 coact__task_listen(struct coact__worker *worker, struct coact__task *task)
 {
-    leave(worker, task, COACT__AFTER_LISTEN);
+    note_delay(leave(worker, task, COACT__AFTER_LISTEN), task);
 }
 
 /* The deadline of a wait; on the stack of who waits, which stays until it is
@@ -170,19 +181,32 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
         how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
     struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        leave(worker, task, after);
+        note_delay(leave(worker, task, after), task);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
     coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
-    leave(worker, task, after);
-    coact__timer_cancel(&alarm.timer);
+    worker = leave(worker, task, after);
+    if (coact__timer_cancel(&alarm.timer)) {
+        note_delay(worker, task);
+    } else {
+        coact__delays_note_late(worker, task, deadline_ns);
+    }
 }
 
 void
 coact__task_yield(struct coact__task *task)
 {
-    leave(worker_of_current(task), task, COACT__AFTER_YIELD);
+    note_delay(leave(worker_of_current(task), task, COACT__AFTER_YIELD), task);
+}
+
+void
+coact__task_change_role(struct coact__task *task, uint8_t role)
+{
+    struct coact__worker *worker = worker_of_current(task);
+    coact__roles_use(&task->scheduler->roles, role);
+    task->runnable.role = role;
+    note_delay(leave(worker, task, COACT__AFTER_CHANGE), task);
 }
 
 void

@@ -34,6 +34,7 @@ struct coact__worker;
 /* What the worker does with a task that has just been switched away from. */
 enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
+    COACT__AFTER_CHANGE, /* to the queue of another role */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
@@ -88,6 +89,8 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
+/* Go on when it is that role's turn; the time until now is the old one's. */
+void coact__task_change_role(struct coact__task *task, uint8_t role);
 /* The same as wait, listening and for ever, by who knows its worker. */
 void coact__task_listen(struct coact__worker *worker, struct coact__task *task);
 _Noreturn void coact__task_end(struct coact__task *task);
