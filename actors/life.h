@@ -39,6 +39,7 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__role_delays;
 struct coact__mutexes;
 struct coact_no_switch;
 
@@ -184,6 +185,7 @@ struct coact_runtime {
     uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
+    struct coact__role_delays *delays;  /* of each role */
     struct coact__counts *counts;       /* one for each worker slot, and one */
     struct coact__slot_cache *slot_caches; /* one for each worker slot */
     struct coact__log_limit dead_letter_limit, unhandled_limit;

@@ -36,12 +36,33 @@ typedef struct coact_role {
     uint8_t id; /* 0 names none */
 } coact_role;
 
+/* How late actors were that were ready, in nanoseconds.  The quantiles are not
+   less than the truth, and at most an eighth more. */
+struct coact_delay {
+    uint64_t count; /* that were measured; 0: then all else is 0 too */
+    int64_t p50_ns, p90_ns, p99_ns;
+    int64_t max_ns, mean_ns;
+    int64_t span_ns; /* the time in which they were */
+};
+
+/* A role has missed its target. */
+struct coact_missed {
+    const char *role;
+    int64_t target_ns;
+    struct coact_delay delay; /* in the last second */
+};
+
 /* One of the runtime's roles, as its options name them.  At most 16, with those
    that are always there. */
 struct coact_role_options {
     const char *name;  /* lent until the runtime is freed */
     uint32_t weight;   /* 0: 100 */
     int64_t target_ns; /* 0: none */
+    /* Called, at most once a second, when in the second before one in a hundred
+       was later than the target.  On some thread of the runtime; it must not
+       wait, nor call coact.  NULL: nobody is told. */
+    void (*missed)(void *context, const struct coact_missed *missed);
+    void *missed_context;
 };
 
 /* The role of a name, in the caller's runtime; none if there is no such.
@@ -74,6 +95,23 @@ struct coact_role_stats {
    from any, waits no, fails EINVAL */
 COACT_API int coact_role_stats(struct coact_runtime *runtime, coact_role role,
                                struct coact_role_stats *out);
+
+/* ---- How late ------------------------------------------------------------ */
+
+/* How late the actors of a role were, from when they were ready until they ran,
+   since the start of the runtime.  What is measured: each sleep and each other
+   wait that ended at its deadline, and of all wake-ups one about every 20 us.
+   Not measured: who has yielded, or has computed for a millisecond at a time;
+   such a one can wait.  -EINVAL: there is no such role.
+   from any, waits no, fails EINVAL */
+COACT_API int coact_delay(struct coact_runtime *runtime, coact_role role,
+                          struct coact_delay *out);
+
+/* The same in the last second, or up to two; at rest, in the last one that was
+   not.
+   from any, waits no, fails EINVAL */
+COACT_API int coact_delay_recent(struct coact_runtime *runtime, coact_role role,
+                                 struct coact_delay *out);
 
 COACT_END_DECLS
 

@@ -32,4 +32,12 @@ uint8_t coact__role_for(struct coact__actor *actor,
                         struct coact__envelope *envelope);
 void coact__role_take(struct coact__actor *actor, uint8_t role);
 
+/* ---- delay.c ---- */
+
+COACT_CHECKED int coact__delays_start(struct coact_runtime *runtime);
+void coact__delays_free(struct coact_runtime *runtime);
+
+/* At a look of a worker. */
+void coact__delays_look(struct coact_runtime *runtime, int64_t now);
+
 #endif

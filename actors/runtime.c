@@ -61,6 +61,7 @@ look(void *owner)
         !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
         coact__begin_stop(runtime);
     }
+    coact__delays_look(runtime, coact__oracle_now_ns());
 }
 
 static void
@@ -85,6 +86,14 @@ new_rows(struct coact_runtime *runtime, uint32_t workers)
     return 0;
 }
 
+static void
+free_scheduler(struct coact_runtime *runtime)
+{
+    coact__scheduler_stop(&runtime->scheduler);
+    coact__delays_free(runtime);
+    free_rows(runtime);
+}
+
 static int
 start_scheduler(struct coact_runtime *runtime)
 {
@@ -106,11 +115,21 @@ start_scheduler(struct coact_runtime *runtime)
         .ended = coact__actor_ended,
         .look = look,
         .no_stack = coact__actor_no_stack};
-    rc = new_rows(runtime, coact__scheduler_slots(&options));
-    if (rc == 0 &&
-        (rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
-        free_rows(runtime);
+    if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
+        return rc;
     }
+    if ((rc = coact__delays_start(runtime)) < 0) {
+        goto free_rows;
+    }
+    if ((rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
+        goto free_delays;
+    }
+    return 0;
+
+free_delays:
+    coact__delays_free(runtime);
+free_rows:
+    free_rows(runtime);
     return rc;
 }
 
@@ -166,8 +185,7 @@ coact_start(const struct coact_runtime_options *options,
     return 0;
 
 stop_scheduler:
-    coact__scheduler_stop(&runtime->scheduler);
-    free_rows(runtime);
+    free_scheduler(runtime);
 destroy_gone:
     pthread_cond_destroy(&runtime->gone);
 destroy_pump_lock:
@@ -393,12 +411,11 @@ coact_free(struct coact_runtime *runtime)
     coact__blocking_fini(&runtime->blocking);
     coact__family_free(runtime);
     coact__node_free(runtime);
-    coact__scheduler_stop(&runtime->scheduler);
+    free_scheduler(runtime);
     pthread_cond_destroy(&runtime->gone);
     pthread_mutex_destroy(&runtime->pump_lock);
     pthread_mutex_destroy(&runtime->lock);
     coact__slots_free(runtime);
-    free_rows(runtime);
     coact__free(runtime);
     return 0;
 }

@@ -8,15 +8,28 @@
 #include <coact/actor.h>
 #include <coact/runtime.h>
 
+#include <stdio.h>
+
 static const struct coact_role_options roles[] = {
     {.name = "front", .weight = 300, .target_ns = COACT_MS(5)},
     {.name = "reports", .weight = 100}};
 
-static struct coact_runtime *
-open_shop(void)
+static void
+missed(void *context, const struct coact_missed *missed)
 {
-    const struct coact_runtime_options options = {
-        .roles = roles, .role_count = sizeof(roles) / sizeof(roles[0])};
+    (void)context;
+    fprintf(stderr, "%s: 1 of 100 is more than %.1f ms late\n", missed->role,
+            (double)missed->delay.p99_ns / 1e6);
+}
+
+static const struct coact_role_options watched_roles[] = {
+    {.name = "default", .target_ns = COACT_MS(5), .missed = missed}};
+
+static struct coact_runtime *
+open_shop(const struct coact_role_options *with, uint32_t count)
+{
+    const struct coact_runtime_options options = {.roles = with,
+                                                  .role_count = count};
     struct coact_runtime *runtime = NULL;
     ck_assert_int_eq(coact_start(&options, &runtime), 0);
     ck_assert_int_eq(coact_attach(runtime), 0);
@@ -46,7 +59,7 @@ clerk_body(clerk_self self, void *arg)
 
 START_TEST(an_actor_has_a_role_and_can_change_it)
 {
-    struct coact_runtime *runtime = open_shop();
+    struct coact_runtime *runtime = open_shop(roles, 2);
     clerk_ref out;
     int rc = coact_spawn_with(clerk, &out, clerk_body, NULL,
                               .role = coact_role_named("batch"));
@@ -58,4 +71,27 @@ START_TEST(an_actor_has_a_role_and_can_change_it)
 }
 END_TEST
 
-SUITE_MAIN("manual_roles", an_actor_has_a_role_and_can_change_it)
+static void
+sleeper_body(clerk_self self, void *arg)
+{
+    (void)self, (void)arg;
+    coact_sleep(coact_in_ms(10));
+}
+
+START_TEST(how_late_actors_are_is_measured)
+{
+    struct coact_runtime *runtime = open_shop(watched_roles, 1);
+    clerk_ref out;
+    ck_assert_int_eq(coact_spawn(clerk, &out, sleeper_body, NULL), 0);
+    ck_assert_int_eq(coact_join(out.ref, COACT_FOREVER, NULL), 0);
+    struct coact_delay delay;
+    ck_assert_int_eq(coact_delay(runtime, coact_role_named("default"), &delay),
+                     0);
+    ck_assert_uint_gt(delay.count, 0);
+    ck_assert_int_lt(delay.max_ns, COACT_MS(5));
+    close_shop(runtime);
+}
+END_TEST
+
+SUITE_MAIN("manual_roles", an_actor_has_a_role_and_can_change_it,
+           how_late_actors_are_is_measured)
