@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/role_internal.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
@@ -53,6 +54,9 @@ coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
     coact__drain(actor);
+    if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
+        coact__limits_resume(actor);
+    }
     if (actor->stage == COACT__STAGE_ALIVE) {
         coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
                                         actor->arg);
@@ -253,6 +257,9 @@ undo(struct birth *birth)
         node = node->next;
         coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
+    }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
     }
     coact__free(actor->extra);
     actor->extra = NULL;

@@ -13,6 +13,7 @@
 #include <coact/cluster.h>
 #include <coact/error.h>
 #include <coact/io.h>
+#include <coact/limit.h>
 #include <coact/log.h>
 #include <coact/lookup.h>
 #include <coact/mailbox.h>

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/node.h"
 #include "actors/overflow.h"
 #include "actors/switch_check.h"
@@ -440,6 +441,9 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
         }
         actor->stage = COACT__STAGE_ENDING;
     }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
     coact__no_switch_leave_all(actor);
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
@@ -459,6 +463,9 @@ void
 coact__finish_unborn(struct coact__actor *actor, int code, const char *text)
 {
     coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
     struct coact_reason own;
     leave_world(actor, final_reason(actor, code, text, &own));
 }

@@ -41,6 +41,7 @@ struct coact__node;
 struct coact__family;
 struct coact__role_delays;
 struct coact__mutexes;
+struct coact_limit;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -76,6 +77,10 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    struct coact__limit_hold {
+        struct coact_limit *limit; /* NULL: none */
+        bool has_slot;             /* we work; else we wait, or are to end */
+    } of_role, entered;
     uint8_t own_role; /* of one that lends; its task's is of the moment */
     /* Clean-ups may look into it; or low is NULL. */
     struct coact__stack overflowed;
@@ -102,7 +107,8 @@ struct coact__call {
 /* What makes a receive take its long way, for a whole life. */
 enum coact__trait {
     COACT__BOUNDED = 1,
-    COACT__LENDS = 2 /* handles messages in the roles of their senders */
+    COACT__LIMITED = 4, /* is under a limit */
+    COACT__LENDS = 2    /* handles messages in the roles of their senders */
 };
 
 /* In the order of their use: a message to an actor and its next wait touch the
@@ -186,7 +192,8 @@ struct coact_runtime {
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
     struct coact__role_delays *delays;  /* of each role */
-    struct coact__counts *counts;       /* one for each worker slot, and one */
+    struct coact_limit *role_limits[COACT__ROLES]; /* NULL: it has none */
+    struct coact__counts *counts; /* one for each worker slot, and one */
     struct coact__slot_cache *slot_caches; /* one for each worker slot */
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/role_internal.h"
 #include "actors/switch_check.h"
 #include "mailbox/type.h"
@@ -217,6 +218,18 @@ coact__note_wait(struct coact__actor *actor, const char *doing)
     coact__note_wait_on(coact__here()->worker, actor, doing);
 }
 
+static void
+before_wait(struct coact__actor *actor, enum coact__inbox_flag how)
+{
+    bool is_receive = how == COACT__INBOX_LISTENING;
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_pause(actor, is_receive);
+    }
+    if ((actor->traits & COACT__LENDS) != 0 && is_receive) {
+        coact__role_wish(actor);
+    }
+}
+
 void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
@@ -226,13 +239,16 @@ coact__wait(struct coact__actor *actor, const char *doing,
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
     }
-    if ((actor->traits & COACT__LENDS) != 0 && how == COACT__INBOX_LISTENING) {
-        coact__role_wish(actor);
+    if (COACT__UNLIKELY(actor->traits > COACT__BOUNDED)) {
+        before_wait(actor, how);
     }
     coact__note_wait(actor, doing);
     coact__task_wait(&actor->task, how, deadline_ns);
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
     coact__drain(actor);
+    if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
+        coact__limits_resume(actor);
+    }
 }
 
 void
@@ -509,6 +525,9 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct walk walk = {NULL, numbers, count};
     uint32_t number = 0;
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_next(actor);
+    }
     struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
     if (found == NULL) {
         return (struct coact_receipt){.number = number, .open = true};

@@ -14,6 +14,7 @@
 #include "actors/role_internal.h"
 
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/switch_check.h"
 #include "runtime/memory.h"
 
@@ -39,6 +40,7 @@ coact__role_specs(const struct coact_runtime_options *options,
     for (uint32_t i = 0; i < options->role_count; i++) {
         const struct coact_role_options *role = &options->roles[i];
         if (role->name == NULL || role->target_ns < 0 ||
+            (role->limit != 0 && strcmp(role->name, "default") == 0) ||
             out->count == COACT__ROLES - 1 + BUILT_IN) {
             return -EINVAL;
         }
@@ -46,6 +48,38 @@ coact__role_specs(const struct coact_runtime_options *options,
             role->name, role->weight, role->target_ns};
     }
     return 0;
+}
+
+int
+coact__role_limits_start(struct coact_runtime *runtime)
+{
+    const struct coact_runtime_options *options = &runtime->options;
+    int rc = 0;
+    for (uint32_t i = 0; i < options->role_count && rc == 0; i++) {
+        const struct coact_role_options *role = &options->roles[i];
+        int number = coact__roles_find(&runtime->scheduler.roles, role->name);
+        // Of two of one name the last one holds.
+        coact_limit_free(runtime->role_limits[number]);
+        runtime->role_limits[number] = NULL;
+        if (role->limit != 0) {
+            rc = coact_limit_new(
+                &(const struct coact_limit_options){.most = role->limit,
+                                                    .rigid = role->rigid_limit},
+                &runtime->role_limits[number]);
+        }
+    }
+    if (rc < 0) {
+        coact__role_limits_free(runtime);
+    }
+    return rc;
+}
+
+void
+coact__role_limits_free(struct coact_runtime *runtime)
+{
+    for (uint32_t i = 0; i < COACT__ROLES; i++) {
+        coact_limit_free(runtime->role_limits[i]);
+    }
 }
 
 coact_role
@@ -82,6 +116,10 @@ coact_role_stats(struct coact_runtime *runtime, coact_role role,
         .weight = of->weight,
         .target_ns = of->target_ns,
         .used_ns = coact__roles_used_ns(roles, role.id - 1U)};
+    struct coact_limit *limit = runtime->role_limits[role.id - 1];
+    if (limit != NULL) {
+        coact_limit_stats(limit, &out->limit);
+    }
     return 0;
 }
 
@@ -109,6 +147,13 @@ coact__role_prepare(struct coact__actor *actor, bool lends)
     struct coact__roles *roles = &coact__runtime_of(actor)->scheduler.roles;
     if (!coact__roles_is_used(roles, role)) {
         coact__roles_use(roles, role);
+    }
+    struct coact_limit *limit = coact__runtime_of(actor)->role_limits[role];
+    if (COACT__UNLIKELY(limit != NULL)) {
+        int rc = coact__limits_of_role(actor, limit);
+        if (rc < 0) {
+            return rc;
+        }
     }
     if (!lends) {
         return 0;
@@ -148,10 +193,17 @@ coact_set_role(coact_role role)
     coact__switch_check(actor, "turn");
     int rc = coact__wait_begin(actor);
     if (rc == 0) {
+        rc = coact__limits_of_role(
+            actor, coact__runtime_of(actor)->role_limits[role.id - 1]);
+    }
+    if (rc == 0) {
         if ((actor->traits & COACT__LENDS) != 0) {
             actor->extra->own_role = (uint8_t)(role.id - 1);
         }
         change(actor, (uint8_t)(role.id - 1));
+        if ((actor->traits & COACT__LIMITED) != 0) {
+            coact__limits_resume(actor);
+        }
     }
     return rc;
 }

@@ -24,6 +24,7 @@
 #define COACT_ROLE_H
 
 #include <coact/error.h>
+#include <coact/limit.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,6 +59,10 @@ struct coact_role_options {
     const char *name;  /* lent until the runtime is freed */
     uint32_t weight;   /* 0: 100 */
     int64_t target_ns; /* 0: none */
+    /* How many of its actors may be in the middle of work, from the receipt of a
+       message until they ask for the next; 0: any number.  Not for "default". */
+    uint32_t limit;
+    bool rigid_limit; /* see limit.h */
     /* Called, at most once a second, when in the second before one in a hundred
        was later than the target.  On some thread of the runtime; it must not
        wait, nor call coact.  NULL: nobody is told. */
@@ -80,7 +85,7 @@ COACT_API coact_role coact_role_in(const struct coact_runtime *runtime,
 COACT_API coact_role coact_role_here(void);
 
 /* Go on in another role, when it is its turn.
-   from actor, waits yes, fails EINVAL ECANCELED EPERM */
+   from actor, waits yes, fails EINVAL ECANCELED ENOMEM EPERM */
 COACT_API COACT_CHECKED int coact_set_role(coact_role role);
 
 struct coact_role_stats {
@@ -89,6 +94,7 @@ struct coact_role_stats {
     int64_t target_ns;
     int64_t used_ns; /* its actors have run so long, all in all; what runs now
                         is counted at the next look of its worker */
+    struct coact_limit_stats limit;
 };
 
 /* -EINVAL: there is no such role.

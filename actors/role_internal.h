@@ -17,6 +17,11 @@ struct coact__role_list {
 /* Those that are always there, then the user's.  -EINVAL. */
 int coact__role_specs(const struct coact_runtime_options *options,
                       struct coact__role_list *out);
+
+/* Make the limits that the options want, and free them. */
+COACT_CHECKED int coact__role_limits_start(struct coact_runtime *runtime);
+void coact__role_limits_free(struct coact_runtime *runtime);
+
 bool coact__role_exists(const struct coact_runtime *runtime, coact_role role);
 
 /* What an actor's children inherit. */

@@ -90,6 +90,7 @@ static void
 free_scheduler(struct coact_runtime *runtime)
 {
     coact__scheduler_stop(&runtime->scheduler);
+    coact__role_limits_free(runtime);
     coact__delays_free(runtime);
     free_rows(runtime);
 }
@@ -124,8 +125,13 @@ start_scheduler(struct coact_runtime *runtime)
     if ((rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
         goto free_delays;
     }
+    if ((rc = coact__role_limits_start(runtime)) < 0) {
+        goto stop_scheduler;
+    }
     return 0;
 
+stop_scheduler:
+    coact__scheduler_stop(&runtime->scheduler);
 free_delays:
     coact__delays_free(runtime);
 free_rows:

@@ -6,6 +6,7 @@
 #include "test/support/suite.h"
 
 #include <coact/actor.h>
+#include <coact/limit.h>
 #include <coact/runtime.h>
 
 #include <stdio.h>
@@ -93,5 +94,52 @@ START_TEST(how_late_actors_are_is_measured)
 }
 END_TEST
 
+/* ---- Limits -------------------------------------------------------------- */
+
+static int
+run_query(void)
+{
+    return coact_sleep(coact_in_ms(1));
+}
+
+static int
+query(struct coact_limit *queries)
+{
+    int rc = coact_limit_enter(queries, coact_in_ms(500));
+    if (rc < 0) {
+        return rc; /* -EAGAIN: the queue is full; -ETIMEDOUT; -ECANCELED */
+    }
+    rc = run_query();
+    coact_limit_leave(queries);
+    return rc;
+}
+
+static void
+client_body(clerk_self self, void *arg)
+{
+    (void)self;
+    ck_assert_int_eq(query(arg), 0);
+}
+
+START_TEST(a_limit_bounds_how_many_work)
+{
+    struct coact_runtime *runtime = open_shop(roles, 2);
+    const struct coact_limit_options options = {.most = 8, .queue_most = 100};
+    struct coact_limit *queries = NULL;
+    int rc = coact_limit_new(&options, &queries);
+    ck_assert_int_eq(rc, 0);
+    clerk_ref clients[50];
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(coact_spawn(clerk, &clients[i], client_body, queries),
+                         0);
+    }
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(coact_join(clients[i].ref, COACT_FOREVER, NULL), 0);
+    }
+    ck_assert_int_eq(coact_limit_free(queries), 0);
+    close_shop(runtime);
+}
+END_TEST
+
 SUITE_MAIN("manual_roles", an_actor_has_a_role_and_can_change_it,
-           how_late_actors_are_is_measured)
+           how_late_actors_are_is_measured, a_limit_bounds_how_many_work)
