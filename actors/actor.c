@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/role_internal.h"
@@ -49,14 +50,26 @@ coact__label_replace(struct coact__actor *actor, char *label)
 
 /* ---- What the scheduler calls ---- */
 
+static void
+begin_specially(struct coact__actor *actor)
+{
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_begin(actor);
+    }
+    coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_resume(actor);
+    }
+}
+
 enum coact__after
 coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
-    coact__drain(actor);
-    if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
-        coact__limits_resume(actor);
+    if (COACT__UNLIKELY(actor->traits > COACT__BOUNDED)) {
+        begin_specially(actor);
     }
+    coact__drain(actor);
     if (actor->stage == COACT__STAGE_ALIVE) {
         coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
                                         actor->arg);
@@ -216,6 +229,9 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
     if (rc == 0) {
         rc = coact__role_prepare(actor, options->sender_role);
     }
+    if (rc == 0 && (options->account || birth->runtime->options.account)) {
+        rc = coact__account_open(actor, false);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -260,6 +276,9 @@ undo(struct birth *birth)
     }
     if ((actor->traits & COACT__LIMITED) != 0) {
         coact__limits_end(actor);
+    }
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_close(actor);
     }
     coact__free(actor->extra);
     actor->extra = NULL;

@@ -68,6 +68,7 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    bool account;                /* open one for it: account.h */
     bool sender_role; /* each message is handled in the role of its sender */
 };
 

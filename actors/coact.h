@@ -8,6 +8,7 @@
 #ifndef COACT_COACT_H
 #define COACT_COACT_H
 
+#include <coact/account.h>
 #include <coact/actor.h>
 #include <coact/blocking.h>
 #include <coact/cluster.h>

@@ -13,6 +13,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/node.h"
@@ -375,6 +376,9 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
         coact__tickers_drop(actor);
         coact__watches_drop(actor);
         coact__arena_free(extra);
+        if (extra->account != NULL) {
+            coact__account_close(actor);
+        }
     }
     if (actor->destroy_arg != NULL) {
         actor->destroy_arg(actor->arg);

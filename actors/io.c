@@ -58,7 +58,7 @@ wait_once(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
     }
     coact__note_wait(actor, "I/O");
     rc = coact__poller_wait_fd(&actor->task, fd, events, deadline_ns);
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    coact__note_awake(actor);
     coact__drain(actor);
     if (is_limited) {
         coact__limits_resume(actor);

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct coact__account;
 struct coact__bond;
 struct coact__bond_side;
 struct coact__watch;
@@ -81,6 +82,7 @@ struct coact__extra {
         struct coact_limit *limit; /* NULL: none */
         bool has_slot;             /* we work; else we wait, or are to end */
     } of_role, entered;
+    struct coact__account *account; /* NULL: it has none */
     uint8_t own_role; /* of one that lends; its task's is of the moment */
     /* Clean-ups may look into it; or low is NULL. */
     struct coact__stack overflowed;
@@ -107,8 +109,9 @@ struct coact__call {
 /* What makes a receive take its long way, for a whole life. */
 enum coact__trait {
     COACT__BOUNDED = 1,
-    COACT__LIMITED = 4, /* is under a limit */
-    COACT__LENDS = 2    /* handles messages in the roles of their senders */
+    COACT__ACCOUNTED = 8, /* has an account */
+    COACT__LIMITED = 4,   /* is under a limit */
+    COACT__LENDS = 2      /* handles messages in the roles of their senders */
 };
 
 /* In the order of their use: a message to an actor and its next wait touch the
@@ -166,6 +169,7 @@ enum {
 
 #define COACT__SLAB_SLOTS 8192
 #define COACT__SLABS 2048
+#define COACT__ACCOUNT_BUCKETS 256
 
 /* Counters of one worker, or of all other threads (the last ones). */
 struct coact__counts {
@@ -204,6 +208,7 @@ struct coact_runtime {
     uint32_t slots;                      /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
+    struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
@@ -367,6 +372,8 @@ void coact__wait(struct coact__actor *actor, const char *doing,
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+/* It is over. */
+void coact__note_awake(struct coact__actor *actor);
 static inline void
 coact__note_wait_on(const struct coact__worker *worker,
                     struct coact__actor *actor, const char *doing)

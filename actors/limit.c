@@ -246,13 +246,13 @@ static void
 sleep_for_slot(struct coact__actor *actor, struct waiter *waiter,
                int64_t deadline_ns)
 {
-    coact__note_wait(actor, "limit");
     while (state_of(waiter) == WAITING && actor->stage == COACT__STAGE_ALIVE &&
            !has_passed(deadline_ns)) {
+        coact__note_wait(actor, "limit");
         coact__task_wait(&actor->task, COACT__INBOX_DEAF, deadline_ns);
+        coact__note_awake(actor);
         coact__drain(actor);
     }
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
 }
 
 /* 0: we have a slot.  -ETIMEDOUT: we have none, for the deadline or because we

@@ -13,6 +13,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/role_internal.h"
@@ -23,6 +24,7 @@
 #include "runtime/oracle.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NUMBER_OF(member) offsetof(struct coact_accepts_always, member)
 
@@ -216,12 +218,24 @@ void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
     coact__note_wait_on(coact__here()->worker, actor, doing);
+    if (COACT__UNLIKELY((actor->traits & COACT__ACCOUNTED) != 0)) {
+        coact__account_suspend(actor, doing);
+    }
+}
+
+void
+coact__note_awake(struct coact__actor *actor)
+{
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    if (COACT__UNLIKELY((actor->traits & COACT__ACCOUNTED) != 0)) {
+        coact__account_resume(actor);
+    }
 }
 
 static void
-before_wait(struct coact__actor *actor, enum coact__inbox_flag how)
+before_wait(struct coact__actor *actor, const char *doing)
 {
-    bool is_receive = how == COACT__INBOX_LISTENING;
+    bool is_receive = strcmp(doing, "receive") == 0;
     if ((actor->traits & COACT__LIMITED) != 0) {
         coact__limits_pause(actor, is_receive);
     }
@@ -240,11 +254,11 @@ coact__wait(struct coact__actor *actor, const char *doing,
         deadline_ns = actor->extra->end_deadline_ns;
     }
     if (COACT__UNLIKELY(actor->traits > COACT__BOUNDED)) {
-        before_wait(actor, how);
+        before_wait(actor, doing);
     }
     coact__note_wait(actor, doing);
     coact__task_wait(&actor->task, how, deadline_ns);
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    coact__note_awake(actor);
     coact__drain(actor);
     if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
         coact__limits_resume(actor);
@@ -257,7 +271,7 @@ coact__give_way(struct coact__actor *actor)
     if (actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0) {
         coact__note_wait(actor, "spawn");
         coact__task_yield(&actor->task);
-        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        coact__note_awake(actor);
     }
 }
 

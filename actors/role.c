@@ -174,7 +174,7 @@ change(struct coact__actor *actor, uint8_t role)
     if (role != actor->task.runnable.role) {
         coact__note_wait(actor, "turn");
         coact__task_change_role(&actor->task, role);
-        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        coact__note_awake(actor);
     }
 }
 

@@ -17,30 +17,27 @@ record(struct coact__worker *worker, const struct coact__task *task, int64_t ns)
     }
 }
 
-/* Take the stamp off; how old it is, for the task too. */
-static int64_t
-take_stamp(struct coact__worker *worker, struct coact__task *task, int64_t now)
+/* Take the stamp off; the task may ask how late it was. */
+static void
+note(struct coact__worker *worker, struct coact__task *task, int64_t ns)
 {
-    worker->delay_ns = coact__stamp_age_ns(task->runnable.ready_at, now);
+    worker->delay_ns = ns;
     task->runnable.ready_at = 0;
-    return worker->delay_ns;
+    record(worker, task, ns);
 }
 
 void
 coact__delays_note(struct coact__worker *worker, struct coact__task *task)
 {
-    record(worker, task, take_stamp(worker, task, coact__oracle_now_ns()));
+    note(worker, task,
+         coact__stamp_age_ns(task->runnable.ready_at, coact__oracle_now_ns()));
 }
 
 void
 coact__delays_note_late(struct coact__worker *worker, struct coact__task *task,
                         int64_t deadline_ns)
 {
-    int64_t now = coact__oracle_now_ns();
-    if (task->runnable.ready_at != 0) {
-        (void)take_stamp(worker, task, now);
-    }
-    record(worker, task, now - deadline_ns);
+    note(worker, task, coact__oracle_now_ns() - deadline_ns);
 }
 
 void

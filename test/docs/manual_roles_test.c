@@ -5,10 +5,12 @@
  */
 #include "test/support/suite.h"
 
+#include <coact/account.h>
 #include <coact/actor.h>
 #include <coact/limit.h>
 #include <coact/runtime.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 static const struct coact_role_options roles[] = {
@@ -141,5 +143,26 @@ START_TEST(a_limit_bounds_how_many_work)
 }
 END_TEST
 
+/* ---- Accounts ------------------------------------------------------------ */
+
+START_TEST(an_account_tells_where_the_time_went)
+{
+    struct coact_runtime *runtime = open_shop(roles, 2);
+    clerk_ref out;
+    ck_assert_int_eq(
+        coact_spawn_with(clerk, &out, sleeper_body, NULL, .account = true), 0);
+    ck_assert_int_eq(coact_join(out.ref, coact_in_ms(5), NULL), -ETIMEDOUT);
+    struct coact_account account;
+    if (coact_account_of(out.ref, &account) == 0) {
+        printf("running %.3f s, ready %.3f s, in ask %.3f s of %.3f s\n",
+               (double)account.running_ns / 1e9, (double)account.ready_ns / 1e9,
+               (double)account.ask_ns / 1e9, (double)account.total_ns / 1e9);
+    }
+    ck_assert_int_ge(account.sleep_ns, COACT_MS(4));
+    close_shop(runtime);
+}
+END_TEST
+
 SUITE_MAIN("manual_roles", an_actor_has_a_role_and_can_change_it,
-           how_late_actors_are_is_measured, a_limit_bounds_how_many_work)
+           how_late_actors_are_is_measured, a_limit_bounds_how_many_work,
+           an_account_tells_where_the_time_went)
