@@ -212,6 +212,9 @@ comes_back_late(peer_self self, void *arg)
         case COACT_ON_TIMEOUT:
             ck_abort_msg("a message was lost in round %u", i);
         }
+        if (i % 2 == 0) {
+            (void)coact_sleep(coact_in_ns(3000000));
+        }
     }
 }
 
@@ -269,6 +272,84 @@ END_TEST
 START_TEST(who_comes_back_late_is_one_too_many_and_nothing_is_lost_with_two)
 {
     come_back(2, 150 / SLOWNESS);
+}
+END_TEST
+
+/* ---- Long runs that nobody else interrupts ---- */
+
+/* Long enough for a worker to be reminded of the time, and too short to be stood
+   in for.  No thread of the host wakes anybody: what is overlooked stays so. */
+static void
+runs_between_messages(peer_self self, void *arg)
+{
+    struct comeback *c = arg;
+    for (uint32_t i = 0; i < c->rounds; i++) {
+        ck_assert_int_eq(coact_send(c->other, go, 0), 0);
+        run_for(1800000 + i % 8 * 100000);
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON(go, m):
+            (void)m;
+            break;
+        }
+    }
+}
+
+/* Its sleeps end while the other one runs, and then nobody has anything to do. */
+static void
+sleeps_between_messages(peer_self self, void *arg)
+{
+    (void)self;
+    struct comeback *c = arg;
+    for (uint32_t i = 0; i < c->rounds; i++) {
+        ck_assert_int_eq(coact_send(c->other, go, 0), 0);
+        ck_assert_int_eq(coact_sleep(coact_in_ns(300000)), 0);
+    }
+}
+
+static void
+runs_when_it_is_told_to(peer_self self, void *arg)
+{
+    (void)arg;
+    bool is_cancelled = false;
+    for (uint32_t i = 0; !is_cancelled; i++) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON(go, m):
+            (void)m;
+            run_for(200000 + i % 16 * 50000);
+            break;
+        case COACT_ON_CANCELLED:
+            is_cancelled = true;
+            break;
+        }
+    }
+}
+
+static void
+run_long(uint32_t workers, void (*body)(peer_self self, void *arg),
+         void (*other)(peer_self self, void *arg))
+{
+    struct coact_runtime *runtime = start_runtime(workers);
+    static peer_ref runner;
+    struct comeback c = {.rounds = 200};
+    c.other = spawn_peer(other, &runner);
+    ck_assert_int_eq(coact_spawn(peer, &runner, body, &c), 0);
+    (void)join_peer(runner);
+    must_come_to_rest(runtime, workers);
+    coact_kill(c.other.ref);
+    stop_runtime(runtime);
+}
+
+START_TEST(a_message_that_waits_behind_a_long_run_is_not_overlooked)
+{
+    run_long(1, runs_between_messages, echoes_go);
+    run_long(2, runs_between_messages, echoes_go);
+}
+END_TEST
+
+START_TEST(a_sleep_that_ends_during_a_long_run_is_not_overlooked)
+{
+    run_long(1, sleeps_between_messages, runs_when_it_is_told_to);
+    run_long(2, sleeps_between_messages, runs_when_it_is_told_to);
 }
 END_TEST
 
@@ -394,6 +475,8 @@ SUITE_MAIN("stuck", others_go_on_beside_a_loop_with_one_worker,
            others_go_on_beside_more_loops_than_workers,
            who_comes_back_late_is_one_too_many_and_nothing_is_lost_with_one,
            who_comes_back_late_is_one_too_many_and_nothing_is_lost_with_two,
+           a_message_that_waits_behind_a_long_run_is_not_overlooked,
+           a_sleep_that_ends_during_a_long_run_is_not_overlooked,
            stop_names_the_loop_that_it_waits_for_and_succeeds_after_it,
            a_loop_that_was_killed_ends_when_it_comes_back,
            a_loop_keeps_others_waiting_but_no_longer_when_no_thread_can_be_had)
