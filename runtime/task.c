@@ -133,9 +133,9 @@ leave_for(struct coact__worker *worker, struct coact__task *task,
 }
 
 /* Leave our stack, and come back to it, on the worker that is returned. */
-static inline struct coact__worker *
-leave(struct coact__worker *worker, struct coact__task *task,
-      enum coact__after after)
+static inline __attribute__((always_inline)) struct coact__worker *
+leave_straight(struct coact__worker *worker, struct coact__task *task,
+               enum coact__after after)
 {
     int saved = *worker->errno_at;
     struct coact__context *to = leave_for(worker, task, after);
@@ -143,6 +143,13 @@ leave(struct coact__worker *worker, struct coact__task *task,
     coact__worker_settle(worker);
     *worker->errno_at = saved;
     return worker;
+}
+
+static __attribute__((noinline)) struct coact__worker *
+leave(struct coact__worker *worker, struct coact__task *task,
+      enum coact__after after)
+{
+    return leave_straight(worker, task, after);
 }
 
 /* We run again: somebody may want to know how late. */
@@ -157,7 +164,8 @@ note_delay(struct coact__worker *worker, struct coact__task *task)
 void
 coact__task_listen(struct coact__worker *worker, struct coact__task *task)
 {
-    note_delay(leave(worker, task, COACT__AFTER_LISTEN), task);
+    // The way of most waits: no call in it that a message must pay for.
+    note_delay(leave_straight(worker, task, COACT__AFTER_LISTEN), task);
 }
 
 /* The deadline of a wait; on the stack of who waits, which stays until it is
