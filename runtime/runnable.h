@@ -10,6 +10,7 @@
 #ifndef COACT_RUNTIME_RUNNABLE_H
 #define COACT_RUNTIME_RUNNABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -30,7 +30,11 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
 {
     // Member by member: whoever still holds an old address may be pushing, and
     // must find the inbox closed until it is open.
-    task->runnable = (struct coact__runnable){.role = role, .is_fresh = true};
+    task->runnable.next = NULL;
+    task->runnable.role = role;
+    task->runnable.rank = COACT__RANK_PROMPT;
+    task->runnable.long_runs = 0;
+    task->runnable.is_fresh = true;
     task->given = NULL;
     task->scheduler = scheduler;
     task->context = (struct coact__context){0};
@@ -51,9 +55,11 @@ worker_here(struct coact__scheduler *scheduler)
 static void
 ready_elsewhere(struct coact__task *task)
 {
+    // Once it is there it may run, end, and be another already.
+    struct coact__scheduler *scheduler = task->scheduler;
     coact__runnable_wishes(&task->runnable, COACT__ROLES);
-    coact__globalq_push(&task->scheduler->global, &task->runnable);
-    coact__park_announce(task->scheduler);
+    coact__globalq_push(&scheduler->global, &task->runnable);
+    coact__park_announce(scheduler);
 }
 
 void
@@ -117,57 +123,6 @@ worker_of_current(const struct coact__task *task)
     return worker;
 }
 
-/* Say what becomes of us, and choose whom to switch to. */
-static inline struct coact__context *
-leave_for(struct coact__worker *worker, struct coact__task *task,
-          enum coact__after after)
-{
-    task->after = (uint8_t)after;
-    struct coact__task *next = coact__worker_next(worker);
-    worker->left = task;
-    if (next == NULL) {
-        return &worker->context;
-    }
-    coact__worker_enter(worker, next);
-    return &next->context;
-}
-
-/* Leave our stack, and come back to it, on the worker that is returned. */
-static inline __attribute__((always_inline)) struct coact__worker *
-leave_straight(struct coact__worker *worker, struct coact__task *task,
-               enum coact__after after)
-{
-    int saved = *worker->errno_at;
-    struct coact__context *to = leave_for(worker, task, after);
-    worker = coact__context_switch(&task->context, to, worker);
-    coact__worker_settle(worker);
-    *worker->errno_at = saved;
-    return worker;
-}
-
-static __attribute__((noinline)) struct coact__worker *
-leave(struct coact__worker *worker, struct coact__task *task,
-      enum coact__after after)
-{
-    return leave_straight(worker, task, after);
-}
-
-/* We run again: somebody may want to know how late. */
-static inline void
-note_delay(struct coact__worker *worker, struct coact__task *task)
-{
-    if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
-        coact__delays_note(worker, task);
-    }
-}
-
-void
-coact__task_listen(struct coact__worker *worker, struct coact__task *task)
-{
-    // The way of most waits: no call in it that a message must pay for.
-    note_delay(leave_straight(worker, task, COACT__AFTER_LISTEN), task);
-}
-
 /* The deadline of a wait; on the stack of who waits, which stays until it is
    cancelled. */
 struct alarm {
@@ -189,14 +144,14 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
         how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
     struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        note_delay(leave(worker, task, after), task);
+        coact__task_leave_noted(worker, task, after);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
     coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
-    worker = leave(worker, task, after);
+    worker = coact__task_leave(worker, task, after);
     if (coact__timer_cancel(&alarm.timer)) {
-        note_delay(worker, task);
+        coact__task_note_delay(worker, task);
     } else {
         coact__delays_note_late(worker, task, deadline_ns);
     }
@@ -205,7 +160,7 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 void
 coact__task_yield(struct coact__task *task)
 {
-    note_delay(leave(worker_of_current(task), task, COACT__AFTER_YIELD), task);
+    coact__task_leave_noted(worker_of_current(task), task, COACT__AFTER_YIELD);
 }
 
 void
@@ -214,13 +169,14 @@ coact__task_change_role(struct coact__task *task, uint8_t role)
     struct coact__worker *worker = worker_of_current(task);
     coact__roles_use(&task->scheduler->roles, role);
     task->runnable.role = role;
-    note_delay(leave(worker, task, COACT__AFTER_CHANGE), task);
+    coact__task_leave_noted(worker, task, COACT__AFTER_CHANGE);
 }
 
 void
 coact__task_end(struct coact__task *task)
 {
     struct coact__worker *worker = worker_of_current(task);
-    struct coact__context *to = leave_for(worker, task, COACT__AFTER_END);
+    struct coact__context *to =
+        coact__task_leave_for(worker, task, COACT__AFTER_END);
     coact__context_switch_final(&task->context, to, worker);
 }

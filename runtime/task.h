@@ -41,14 +41,18 @@ enum coact__after {
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
+/* In the order of their use: who wakes a task touches the first cache line. */
 struct coact__task {
     struct coact__runnable runnable; /* first */
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
+    _Atomic uint32_t generation;     /* the owner's: the use of this memory */
+    _Atomic bool is_gated; /* the owner's: ask before something is pushed */
     struct coact__context context; /* fcontext is NULL while it has no stack */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
+    uint32_t number;     /* the owner's: which one of his this is */
     uint8_t stack_class; /* set before it first runs */
     uint8_t after;       /* enum coact__after */
 };
@@ -91,8 +95,6 @@ void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 void coact__task_yield(struct coact__task *task);
 /* Go on when it is that role's turn; the time until now is the old one's. */
 void coact__task_change_role(struct coact__task *task, uint8_t role);
-/* The same as wait, listening and for ever, by who knows its worker. */
-void coact__task_listen(struct coact__worker *worker, struct coact__task *task);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif
