@@ -2,14 +2,16 @@
  * account.c - the time of an actor, by what it was in.
  *
  * The actor alone writes its account, and anybody may read it while it does: the
- * version is odd in between (A1, A3), and who has read in between reads again
- * (A2, A4).  The account itself is found, and freed, under the runtime's lock.
+ * version is odd in between, and who has read in between reads again.  The
+ * account itself is found, and freed, under the runtime's lock.
  *
  * An actor that has one sleeps with a wish beside its role (runnable.h): so it is
  * written down when it was woken, and the delay is there when it runs again.
  *
- * Memory orders: A1 and A3 are release, A2 and A4 acquire, the fences keep what
- * is written and read in between there.
+ * Memory orders, by what the pair protects
+ *   torn  A2 release -> A5 acquire.  Who has read a value of this writing sees
+ *         its A1 at A6, and that the version is not the one of A4.
+ *   old   A3 release -> A4 acquire.  With a version come all its values.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,7 +50,7 @@ struct coact__account {
     struct coact__account *next, **link; /* under the runtime's lock */
     coact_ref owner;
     _Atomic uint32_t version; /* odd: it is being written */
-    // Relaxed, in between two versions.
+    // Between two versions.
     _Atomic uint32_t state;
     _Atomic int64_t since_ns;
     _Atomic uint64_t waits;
@@ -72,22 +74,26 @@ state_of(const char *doing)
 
 /* ---- By the actor ---- */
 
+/* Its own values, which nobody else writes. */
+static int64_t
+own(_Atomic int64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
 static void
-change_version(struct coact__account *account)
+change_version(struct coact__account *account, memory_order order)
 {
     uint32_t version =
         atomic_load_explicit(&account->version, memory_order_relaxed);
-    atomic_store_explicit(&account->version, version + 1,
-                          memory_order_release); // A1, A3
-    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&account->version, version + 1, order);
 }
 
 static void
 add(struct coact__account *account, enum state state, int64_t ns)
 {
-    int64_t was =
-        atomic_load_explicit(&account->ns[state], memory_order_relaxed);
-    atomic_store_explicit(&account->ns[state], was + ns, memory_order_relaxed);
+    atomic_store_explicit(&account->ns[state], own(&account->ns[state]) + ns,
+                          memory_order_release); // A2
 }
 
 /* It was in a state until now, and of that time `ready_ns` was ready; from now on
@@ -98,21 +104,21 @@ turn_to(struct coact__account *account, enum state to, int64_t ready_ns)
     int64_t now = coact__oracle_now_ns();
     enum state from =
         (enum state)atomic_load_explicit(&account->state, memory_order_relaxed);
-    int64_t took =
-        now - atomic_load_explicit(&account->since_ns, memory_order_relaxed);
+    int64_t took = now - own(&account->since_ns);
     // Stamps are rounded, and a deadline may have been over when it was set.
     ready_ns = ready_ns < took ? ready_ns : took;
-    change_version(account);
+    change_version(account, memory_order_relaxed); // A1
     add(account, from, took - ready_ns);
     add(account, READY, ready_ns);
-    atomic_store_explicit(&account->state, to, memory_order_relaxed);
-    atomic_store_explicit(&account->since_ns, now, memory_order_relaxed);
+    atomic_store_explicit(&account->state, to, memory_order_release);     // A2
+    atomic_store_explicit(&account->since_ns, now, memory_order_release); // A2
     if (to != RUNNING) {
         uint64_t waits =
             atomic_load_explicit(&account->waits, memory_order_relaxed);
-        atomic_store_explicit(&account->waits, waits + 1, memory_order_relaxed);
+        atomic_store_explicit(&account->waits, waits + 1,
+                              memory_order_release); // A2
     }
-    change_version(account);
+    change_version(account, memory_order_release); // A3
 }
 
 void
@@ -213,13 +219,14 @@ static void
 copy(struct coact__account *account, int64_t ns[STATES], uint64_t *waits)
 {
     for (int i = 0; i < STATES; i++) {
-        ns[i] = atomic_load_explicit(&account->ns[i], memory_order_relaxed);
+        ns[i] =
+            atomic_load_explicit(&account->ns[i], memory_order_acquire); // A5
     }
-    *waits = atomic_load_explicit(&account->waits, memory_order_relaxed);
+    *waits = atomic_load_explicit(&account->waits, memory_order_acquire); // A5
     uint32_t state =
-        atomic_load_explicit(&account->state, memory_order_relaxed);
+        atomic_load_explicit(&account->state, memory_order_acquire); // A5
     int64_t since =
-        atomic_load_explicit(&account->since_ns, memory_order_relaxed);
+        atomic_load_explicit(&account->since_ns, memory_order_acquire); // A5
     int64_t now = coact__oracle_now_ns();
     ns[state] += now > since ? now - since : 0;
 }
@@ -229,12 +236,11 @@ static bool
 try_copy(struct coact__account *account, int64_t ns[STATES], uint64_t *waits)
 {
     uint32_t before =
-        atomic_load_explicit(&account->version, memory_order_acquire); // A2
+        atomic_load_explicit(&account->version, memory_order_acquire); // A4
     copy(account, ns, waits);
-    atomic_thread_fence(memory_order_acquire); // A4
     return before % 2 == 0 &&
            atomic_load_explicit(&account->version, memory_order_relaxed) ==
-               before;
+               before; // A6
 }
 
 static void
