@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/hibernate.h"
 #include "actors/life.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
@@ -107,6 +108,12 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
     if (mailbox == NULL || body == NULL) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
                              "%s is NULL", body == NULL ? "body" : "mailbox");
+    }
+    if ((unsigned)options->hibernate > COACT_HIBERNATE_AT_ONCE) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "hibernate is %d, which is none of "
+                             "COACT_HIBERNATE_...",
+                             (int)options->hibernate);
     }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
@@ -313,6 +320,7 @@ spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
                      role_of(&birth, options));
         birth.actor->task.stack_class =
             stack_class_for(birth.runtime, options->stack_bytes);
+        coact__hibernate_allow(birth.actor, options->hibernate);
         rc = coact_ref_is_none(supervisor)
                  ? 0
                  : set_supervisor(birth.actor, supervisor, shutdown_ns);

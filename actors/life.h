@@ -16,6 +16,7 @@
 #ifndef COACT_ACTORS_LIFE_H
 #define COACT_ACTORS_LIFE_H
 
+#include "actors/hibernate.h"
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
 #include "runtime/log_lines.h"
@@ -163,6 +164,7 @@ struct coact_runtime {
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
+    struct coact__hibernation hibernation;
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };

@@ -59,6 +59,8 @@ struct coact_runtime_options {
     /* called for each, on the thread of the links;
                                 must not wait.  NULL: they are only counted */
     void *refused_context;
+    int64_t hibernate_after_ns; /* how long actors that hibernate later have
+                                   rested.  0: 10 s; COACT_FOREVER: they do not */
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -119,6 +121,7 @@ struct coact_runtime_stats {
     uint64_t fields_unknown; /* skipped in messages of newer nodes */
     uint32_t workers, workers_active;
     const char *stack_guards; /* "madvise", "mprotect" or "none" */
+    uint64_t actors_hibernated; /* now; the stacks of these hold no memory */
 };
 
 /* A picture of the counters; they are read one after another, while others run.
@@ -132,7 +135,8 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "node"; or "running or ready" */
+                          "send", "I/O", "node"; "hibernated" in "receive";
+                          or "running or ready" */
     uint64_t queued;
     int64_t since_ns; /* when that state began */
 };

@@ -37,6 +37,9 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     task->stack = (struct coact__stack){0};
     task->stack_class = 0;
     task->after = 0;
+    atomic_store_explicit(&task->hibernates, COACT__HIBERNATES_NEVER,
+                          memory_order_relaxed);
+    atomic_store_explicit(&task->is_hibernated, false, memory_order_relaxed);
     coact__inbox_open(&task->inbox);
 }
 
@@ -162,20 +165,33 @@ ring(struct coact__timer *timer)
     coact__task_wake(((struct alarm *)timer)->task);
 }
 
+/* Nothing outside of it points to a wait that listens for ever. */
+static enum coact__after
+after_waiting_for_ever(const struct coact__task *task,
+                       enum coact__inbox_flag how)
+{
+    if (how != COACT__INBOX_LISTENING) {
+        return COACT__AFTER_DEAF;
+    }
+    return atomic_load_explicit(&task->hibernates, memory_order_relaxed) ==
+                   COACT__HIBERNATES_NEVER
+               ? COACT__AFTER_LISTEN
+               : COACT__AFTER_DROWSE;
+}
+
 void
 coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                  int64_t deadline_ns)
 {
-    enum coact__after after =
-        how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
     if (deadline_ns == INT64_MAX) {
-        leave(task, after);
+        leave(task, after_waiting_for_ever(task, how));
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
     coact__timer_arm(&worker_of_current(task)->timers, &alarm.timer,
                      deadline_ns);
-    leave(task, after);
+    leave(task, how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
+                                              : COACT__AFTER_DEAF);
     coact__timer_cancel(&alarm.timer);
 }
 

@@ -20,6 +20,7 @@
 #define COACT_RUNTIME_TASK_H
 
 #include "runtime/context.h"
+#include "runtime/hibernate.h"
 #include "runtime/inbox.h"
 #include "runtime/runnable.h"
 #include "runtime/stack.h"
@@ -35,6 +36,7 @@ struct coact__worker;
 enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
+    COACT__AFTER_DROWSE, /* the same, for as long as may be: it may hibernate */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
@@ -45,11 +47,14 @@ struct coact__task {
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
-    struct coact__context context; /* fcontext is NULL while it has no stack */
+    struct coact__context context; /* fcontext is NULL while it has no stack,
+                                      and while it is hibernated */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
     uint8_t stack_class; /* set before it first runs */
     uint8_t after;       /* enum coact__after */
+    _Atomic uint8_t hibernates; /* enum coact__hibernates; set by itself */
+    _Atomic bool is_hibernated; /* a hint for others */
 };
 
 /* A task at rest: open, without a stack, not scheduled. */
