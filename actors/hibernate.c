@@ -41,6 +41,9 @@
 /* From one pass to the next, at least. */
 #define PASS_LEAST_NS INT64_C(1000000)
 
+/* More than a clock of COACT__SINCE_SHIFT and 31 bits can tell. */
+#define FOR_EVER_NS (INT64_C(1) << 50)
+
 enum state { RESTING, ARMED, DUE, SWEEPING };
 
 static bool
@@ -112,9 +115,20 @@ is_candidate(struct coact__actor *actor)
                COACT__INBOX_LISTENING;
 }
 
+/* Who has begun to wait since we looked at the clock has rested less than no
+   time; hence the sign. */
+static int64_t
+rested_ns(const struct coact__actor *actor, int64_t now)
+{
+    uint32_t since =
+        atomic_load_explicit(&actor->since_ms, memory_order_relaxed);
+    int32_t rested = (int32_t)((uint32_t)(now >> COACT__SINCE_SHIFT) - since);
+    return (int64_t)rested * (INT64_C(1) << COACT__SINCE_SHIFT);
+}
+
 /* Look at the next slots.  How many were found to be due. */
 static uint32_t
-gather(struct coact_runtime *runtime, int64_t parked_before_ns)
+gather(struct coact_runtime *runtime, int64_t now)
 {
     struct coact__hibernation *sweep = &runtime->hibernation;
     uint32_t found = 0;
@@ -129,12 +143,11 @@ gather(struct coact_runtime *runtime, int64_t parked_before_ns)
         if (!is_candidate(actor)) {
             continue;
         }
-        int64_t since =
-            atomic_load_explicit(&actor->since_ns, memory_order_relaxed);
-        if (since <= parked_before_ns) {
+        int64_t rested = rested_ns(actor, now);
+        if (rested >= runtime->options.hibernate_after_ns) {
             sweep->found[found++] = &actor->task;
-        } else if (since < sweep->first_young_ns) {
-            sweep->first_young_ns = since;
+        } else if (rested > sweep->longest_ns) {
+            sweep->longest_ns = rested > 0 ? rested : 0;
         }
     }
     if (actor == NULL) {
@@ -149,12 +162,12 @@ end_pass(struct coact_runtime *runtime, int64_t now)
 {
     struct coact__hibernation *sweep = &runtime->hibernation;
     int64_t after = runtime->options.hibernate_after_ns;
-    if (sweep->first_young_ns != INT64_MAX) {
+    if (sweep->longest_ns != -1) {
         // Not one pass for each who comes of age: half of the time at least.
         int64_t least = after / 2 > PASS_LEAST_NS ? after / 2 : PASS_LEAST_NS;
-        int64_t due = sweep->first_young_ns + after;
+        int64_t left = after - sweep->longest_ns;
         atomic_store_explicit(&sweep->state, ARMED, memory_order_relaxed);
-        arm(runtime, due > now + least ? due : now + least);
+        arm(runtime, now + (left > least ? left : least));
         return;
     }
     atomic_store_explicit(&sweep->state, RESTING, memory_order_seq_cst);
@@ -172,10 +185,9 @@ sweep_some(struct coact_runtime *runtime)
     int64_t now = coact__oracle_now_ns();
     if (sweep->next_slot == 0) {
         lower_flags(&runtime->scheduler);
-        sweep->first_young_ns = INT64_MAX;
+        sweep->longest_ns = -1;
     }
-    uint32_t found =
-        gather(runtime, now - runtime->options.hibernate_after_ns);
+    uint32_t found = gather(runtime, now);
     coact__hibernate(coact__here()->worker, sweep->found, found);
     if (sweep->next_slot == 0) {
         end_pass(runtime, now);
@@ -216,9 +228,9 @@ void
 coact__hibernate_allow(struct coact__actor *actor, enum coact_hibernate when)
 {
     // Or each of its waits would raise a flag for a sweep that never comes.
-    bool never = when == COACT_HIBERNATE_LATER &&
-                 coact__runtime_of(actor)->options.hibernate_after_ns ==
-                     COACT_FOREVER;
+    bool never =
+        when == COACT_HIBERNATE_LATER &&
+        coact__runtime_of(actor)->options.hibernate_after_ns >= FOR_EVER_NS;
     atomic_store_explicit(&actor->task.hibernates,
                           never ? (uint8_t)COACT__HIBERNATES_NEVER
                                 : (uint8_t)when,

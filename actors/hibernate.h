@@ -24,8 +24,8 @@ struct coact_runtime;
 struct coact__hibernation {
     struct coact__timer timer; /* first */
     _Atomic uint32_t state;
-    uint32_t next_slot;      /* 0: a pass begins */
-    int64_t first_young_ns;  /* since when the next one to be due is parked */
+    uint32_t next_slot; /* 0: a pass begins */
+    int64_t longest_ns; /* that one who is not due yet has rested; -1: none */
     struct coact__task *found[COACT__HIBERNATE_BATCH];
 };
 

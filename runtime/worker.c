@@ -28,11 +28,11 @@
 
 #define LOOK_NS INT64_C(20000)
 #define LOOK_EVERY_MOST 256
-#define GLOBAL_BATCH 32
+#define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
 #define LONG_RUNS 2
 #define SPIN_NS INT64_C(30000)
-#define CHOICES 256
+#define CHOICES 32
 
 /* ---- Stacks ---- */
 
@@ -86,13 +86,9 @@ fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
 }
 
 void
-coact__worker_settle(struct coact__worker *worker)
+coact__worker_settle_left(struct coact__worker *worker,
+                          struct coact__task *task)
 {
-    struct coact__task *task = worker->left;
-    if (task == NULL) {
-        return;
-    }
-    worker->left = NULL;
     switch ((enum coact__after)task->after) {
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
@@ -232,7 +228,7 @@ judge_run(struct coact__worker *worker, uint64_t dispatches_before)
 }
 
 /* From the loop: run a task, and whatever it switches to. */
-static void
+static inline void
 run(struct coact__worker *worker, struct coact__task *task)
 {
     if (task->context.fcontext == NULL &&
@@ -445,6 +441,24 @@ is_stopping(struct coact__scheduler *scheduler)
     return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
 }
 
+/* Make one that runs look up, so that it finds what is in the global queue before
+   the lookout does. */
+static void
+alert_one(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        if (other != worker && coact__worker_current(other) != NULL &&
+            !is_stuck(other)) {
+            atomic_store_explicit(&other->ready.bias.attention, true,
+                                  memory_order_relaxed);
+            return;
+        }
+    }
+}
+
 /* Everything that we have is for others to run. */
 static void
 hand_over(struct coact__worker *worker)
@@ -454,6 +468,7 @@ hand_over(struct coact__worker *worker)
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
         coact__park_announce(worker->scheduler);
+        alert_one(worker);
     }
 }
 
@@ -512,7 +527,7 @@ see_to_orders(struct coact__worker *worker)
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park(worker);
+        return coact__park_anyway(worker); // our own news would keep us
     }
     return true;
 }
@@ -550,6 +565,9 @@ coact__worker_run_ready(struct coact__worker *worker, int64_t deadline_ns)
         struct coact__runnable *found = next_task(worker);
         if (found == NULL) {
             break;
+        }
+        if (deadline_ns == 0) {
+            worker->until_look = 1; // one at a time
         }
         run(worker, (struct coact__task *)found);
         if (deadline_ns != INT64_MAX &&
