@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/hibernate.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/role_internal.h"
@@ -133,6 +134,12 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
         !coact__role_exists(birth->runtime, options->role)) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
                              "there is no role %u", (unsigned)options->role.id);
+    }
+    if ((unsigned)options->hibernate > COACT_HIBERNATE_AT_ONCE) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "hibernate is %d, which is none of "
+                             "COACT_HIBERNATE_...",
+                             (int)options->hibernate);
     }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
@@ -369,6 +376,7 @@ spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
                      role_of(&birth, options));
         birth.actor->task.stack_class =
             stack_class_for(birth.runtime, options->stack_bytes);
+        coact__hibernate_allow(birth.actor, options->hibernate);
         rc = coact_ref_is_none(supervisor)
                  ? 0
                  : set_supervisor(birth.actor, supervisor, shutdown_ns);
@@ -395,7 +403,8 @@ is_plain(const struct coact_options *options)
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 && !options->account && !options->sender_role;
+           options->role.id == 0 && !options->account &&
+           !options->sender_role && options->hibernate == COACT_HIBERNATE_NEVER;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long

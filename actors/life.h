@@ -16,6 +16,7 @@
 #ifndef COACT_ACTORS_LIFE_H
 #define COACT_ACTORS_LIFE_H
 
+#include "actors/hibernate.h"
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
 #include "runtime/blocking.h"
@@ -217,6 +218,7 @@ struct coact_runtime {
     void *names; /* under lock: a tsearch tree */
     struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
 
+    struct coact__hibernation hibernation;
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };

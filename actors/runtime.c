@@ -17,6 +17,8 @@
 
 #define DEFAULT_MAX_ACTORS ((uint32_t)COACT__SLABS * COACT__SLAB_SLOTS)
 
+#define HIBERNATE_AFTER_NS COACT_MS(10000)
+
 /* ---- Starting ---- */
 
 static int
@@ -36,6 +38,12 @@ set_options(struct coact_runtime *runtime,
     if (coact__oracle_is_simulated()) {
         ours->host_driven = true;
     }
+    if (ours->hibernate_after_ns < 0) {
+        return -EINVAL;
+    }
+    if (ours->hibernate_after_ns == 0) {
+        ours->hibernate_after_ns = HIBERNATE_AFTER_NS;
+    }
     ours->abort_on_misuse = ours->abort_on_misuse || COACT_ABORT_ON_MISUSE;
     coact__log_init(&runtime->log, ours->log_level, ours->log,
                     ours->log_context);
@@ -52,7 +60,8 @@ set_options(struct coact_runtime *runtime,
     return coact__segv_contain(runtime);
 }
 
-/* At each look of a worker at the world: has coact_request_stop been here? */
+/* At each look of a worker at the world: has coact_request_stop been here?  Is
+   anybody to be hibernated? */
 static void
 look(void *owner)
 {
@@ -62,6 +71,7 @@ look(void *owner)
         coact__begin_stop(runtime);
     }
     coact__delays_look(runtime, coact__oracle_now_ns());
+    coact__hibernation_look(runtime);
 }
 
 static void

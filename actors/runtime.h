@@ -79,7 +79,9 @@ struct coact_runtime_options {
     enum coact_on_stack_overflow on_stack_overflow;
     const struct coact_role_options *roles; /* beside those that are there */
     uint32_t role_count;
-    bool account; /* open one for every actor: account.h */
+    bool account;               /* open one for every actor: account.h */
+    int64_t hibernate_after_ns; /* how long actors that hibernate later have
+                                   rested.  0: 10 s; COACT_FOREVER: they do not */
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -148,6 +150,7 @@ struct coact_runtime_stats {
     uint64_t blocking_done;    /* calls that returned to their actor */
     uint64_t blocking_abandoned;      /* their actor did not wait for the end */
     int64_t blocking_longest_wait_ns; /* of a call for a thread */
+    uint64_t actors_hibernated; /* now; the stacks of these hold no memory */
 };
 
 /* A picture of the counters; they are read one after another, while others run.
@@ -161,8 +164,8 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "blocking", "limit", "node"; or "running or
-                          ready" */
+                          "send", "I/O", "blocking", "limit", "node";
+                          "hibernated" in "receive"; or "running or ready" */
     uint64_t queued;
     int64_t since_ns;                    /* when that state began */
     const struct coact_account *account; /* NULL: it has none */

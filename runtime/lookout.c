@@ -215,6 +215,7 @@ serve(struct coact__worker *worker, struct coact__runnable *runnable)
     coact__park_want_successor(worker->scheduler);
     pthread_mutex_unlock(&parking->lock);
     coact__worker_run_alone(worker, runnable);
+    coact__hibernate_drowsy(worker);
     pthread_mutex_lock(&parking->lock);
     atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
     parking->serving--;

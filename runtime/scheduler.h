@@ -71,6 +71,7 @@ struct coact__worker {
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
+    struct coact__drowsy drowsy;
     struct coact__trial trial;
     int64_t charged_ns; /* until when a role was charged for our time */
     int64_t delay_ns;   /* of the last task that ran with a stamp */
@@ -86,6 +87,8 @@ struct coact__worker {
     _Atomic uint64_t dispatches, sends;
     _Atomic int64_t looked_ns;
     _Atomic uint64_t steals, parks, timers_fired;
+    _Atomic uint64_t hibernated, unhibernated;
+    _Atomic bool has_drowsy; /* there may be something to sweep for */
     _Atomic int tid;
     // The lookout's; see lookout.c.
     struct coact__sighting {
@@ -250,7 +253,8 @@ coact__worker_settle(struct coact__worker *worker)
     }
 }
 
-/* Make a task ready to be switched to: give it a stack if it has none.  False:
+/* Make a task ready to be switched to: give it a stack if it has none, or what
+   was on it if it is hibernated.  False:
    there is none to be had, and the task has been ended. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);

@@ -75,6 +75,17 @@ fall_asleep(struct coact__worker *worker, struct coact__task *task,
     }
 }
 
+static void
+fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
+{
+    bool is_listed = coact__hibernate_list(worker, task);
+    fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    if (!is_listed) {
+        // Release pairs with the acquire of a sweep: it finds the task asleep.
+        atomic_store_explicit(&worker->has_drowsy, true, memory_order_release);
+    }
+}
+
 void
 coact__worker_settle_left(struct coact__worker *worker,
                           struct coact__task *task)
@@ -82,6 +93,9 @@ coact__worker_settle_left(struct coact__worker *worker,
     switch ((enum coact__after)task->after) {
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
+        break;
+    case COACT__AFTER_DROWSE:
+        fall_asleep_for_long(worker, task);
         break;
     case COACT__AFTER_DEAF:
         fall_asleep(worker, task, COACT__INBOX_DEAF);
@@ -113,7 +127,7 @@ static bool
 can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
-           heir->context.fcontext == NULL &&
+           heir->context.fcontext == NULL && heir->stack.low == NULL &&
            heir->stack_class == task->stack_class;
 }
 
@@ -180,6 +194,10 @@ begin(void *arg, void *pass)
 bool
 coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
 {
+    if (task->stack.low != NULL) {
+        coact__hibernate_end(worker, task);
+        return true;
+    }
     if (!take_stack(worker, task)) {
         // What it does to end is not done by who runs here.
         struct coact__task *current = coact__worker_current(worker);
@@ -290,6 +308,11 @@ coact__worker_look(struct coact__worker *worker)
         coact__poller_look(&scheduler->poller);
     }
     scheduler->options.look(scheduler->options.owner);
+    uint32_t drowsy = worker->drowsy.count;
+    if (drowsy >= COACT__HIBERNATE_SOME ||
+        (drowsy > 0 && !coact__worker_has_queued(worker))) {
+        coact__hibernate_drowsy(worker);
+    }
 }
 
 /* Roles on different workers never meet in one queue, and each would have all of
@@ -503,6 +526,7 @@ alert_one(struct coact__worker *worker)
 static void
 hand_over(struct coact__worker *worker)
 {
+    coact__hibernate_drowsy(worker); // we may be parked for long
     struct coact__batch all = {0};
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);

@@ -1,9 +1,13 @@
 /*
  * idle.c - actors parked in receive: the time to start them, and their memory.
  *
+ * The variant `hibernate`: they are hibernated as soon as they park.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "test/bench/bench.h"
+
+#include <string.h>
 
 COACT_MAILBOX(sleeper, ping);
 
@@ -24,10 +28,15 @@ bench_idle(boss_self self, void *arg)
 {
     struct bench_run *run = arg;
     boss_ref me = {self.ref};
+    enum coact_hibernate hibernate = strcmp(run->variant, "hibernate") == 0
+                                         ? COACT_HIBERNATE_AT_ONCE
+                                         : COACT_HIBERNATE_NEVER;
     int64_t before = bench_resident_bytes(), start = coact_now_ns();
     for (int64_t i = 0; i < run->n; i++) {
         sleeper_ref sleeper;
-        bench_must(coact_spawn(sleeper, &sleeper, sleeper_body, &me), "spawn");
+        bench_must(coact_spawn_with(sleeper, &sleeper, sleeper_body, &me,
+                                    .hibernate = hibernate),
+                   "spawn");
     }
     int64_t ready = bench_collect(self, run->n);
     bench_finish(run, run->n, start);

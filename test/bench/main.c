@@ -40,7 +40,7 @@ static const struct bench {
     {"big", bench_big, 20000, "||",
      "pings by each of 512 actors to random others"},
     {"pool", bench_pool, 20000, "||", "rounds of 64 jobs of 1.2 us"},
-    {"idle", bench_idle, 1000000, "||", "actors parked in receive"},
+    {"idle", bench_idle, 1000000, "||hibernate|", "actors parked in receive"},
     {"latency", bench_latency, 2000, "|yield|calm|hog|",
      "sleeps of 1 ms among 64 actors that compute"},
     {"timers", bench_timers, 1000000, "||", "sleepers of 0 to 5 s"},
