@@ -215,12 +215,24 @@ coact__scheduler_slots(const struct coact__scheduler_options *options)
     return options->host_driven ? 1 : count + COACT__SPARE_WORKERS;
 }
 
+static void
+set_defaults(struct coact__scheduler_options *options)
+{
+    options->stand_ins =
+        options->stand_ins != 0 ? options->stand_ins : COACT__STAND_INS;
+    options->hog_ns = options->hog_ns > 0 ? options->hog_ns : COACT__HOG_NS;
+    options->hog_report_ns = options->hog_report_ns > 0
+                                 ? options->hog_report_ns
+                                 : COACT__HOG_REPORT_NS;
+}
+
 int
 coact__scheduler_start(struct coact__scheduler *scheduler,
                        const struct coact__scheduler_options *options)
 {
     memset(scheduler, 0, sizeof(*scheduler));
     scheduler->options = *options;
+    set_defaults(&scheduler->options);
     coact__roles_init(&scheduler->roles);
     scheduler->worker_count = options->host_driven    ? 1
                               : options->workers != 0 ? options->workers

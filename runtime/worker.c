@@ -233,6 +233,9 @@ coact__worker_run_alone(struct coact__worker *worker,
                         struct coact__runnable *runnable)
 {
     worker->until_look = 1; // so that it switches to nobody but us
+    // Else it would be blamed for all the time that we kept the lookout.
+    atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
+                          memory_order_relaxed);
     run(worker, (struct coact__task *)runnable);
 }
 
@@ -280,16 +283,15 @@ look_in_passing(struct coact__worker *worker)
 
 /* ---- Finding one ---- */
 
-static struct coact__runnable *
-from_global(struct coact__worker *worker, uint32_t most)
+/* To our own lines, where their rank and role decide. */
+static void
+take_from_global(struct coact__worker *worker)
 {
     struct coact__batch batch = {0};
-    if (coact__globalq_pop(&worker->scheduler->global, most, &batch) == 0) {
-        return NULL;
+    if (coact__globalq_pop(&worker->scheduler->global, GLOBAL_BATCH, &batch) >
+        0) {
+        coact__ready_put_all(&worker->ready, &batch);
     }
-    struct coact__runnable *first = coact__batch_pop(&batch);
-    coact__ready_put_all(&worker->ready, &batch);
-    return first;
 }
 
 static bool
@@ -392,16 +394,14 @@ next_local(struct coact__worker *worker)
 static struct coact__runnable *
 next_task(struct coact__worker *worker)
 {
-    struct coact__runnable *found = NULL;
     if (--worker->until_look == 0) {
         look_in_passing(worker);
-        found = from_global(worker, GLOBAL_BATCH);
+        take_from_global(worker);
     }
+    struct coact__runnable *found = next_local(worker);
     if (found == NULL) {
+        take_from_global(worker);
         found = next_local(worker);
-    }
-    if (found == NULL) {
-        found = from_global(worker, GLOBAL_BATCH);
     }
     if (found == NULL) {
         coact__worker_look(worker);

@@ -11,6 +11,8 @@
 
 #include <coact/runtime.h>
 
+#include "runtime/scheduler.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,7 +43,9 @@ static const struct bench {
      "pings by each of 512 actors to random others"},
     {"pool", bench_pool, 20000, "||", "rounds of 64 jobs of 1.2 us"},
     {"idle", bench_idle, 1000000, "||", "actors parked in receive"},
-    {"latency", bench_latency, 2000, "|yield|calm|hog|",
+    {"latency", bench_latency, 2000,
+     "|yield|calm|hog|blocked|yield-interactive|hog-interactive|"
+     "blocked-interactive|",
      "sleeps of 1 ms among 64 actors that compute"},
     {"timers", bench_timers, 1000000, "||", "sleepers of 0 to 5 s"},
     {"restarts", bench_restarts, 20000, "||",
@@ -143,7 +147,8 @@ run_boss(struct bench_run *run, const struct bench *bench)
 {
     boss_ref boss;
     bench_must(
-        coact_spawn_with(boss, &boss, bench->body, run, .label = bench->name),
+        coact_spawn_with(boss, &boss, bench->body, run, .label = bench->name,
+                         .role = run->boss_role),
         "spawn");
     struct coact_reason reason;
     bench_must(coact_join(boss.ref, COACT_FOREVER, &reason), "join");
@@ -167,6 +172,12 @@ run_bench(struct bench_run *run, const struct bench *bench)
     };
     bench_must(coact_start(&options, &runtime), "start");
     bench_must(coact_attach(runtime), "attach");
+    if (strstr(run->variant, "-interactive") != NULL) {
+        int role = coact__roles_add(
+            &((struct coact__scheduler *)runtime)->roles, "interactive",
+            300, COACT_MS(1));
+        run->boss_role = (coact_role){.id = (uint8_t)(role + 1)};
+    }
     run_boss(run, bench);
     bench_print(run);
     coact_detach();
