@@ -134,6 +134,8 @@ prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
              uint8_t role)
 {
     coact__task_init(&actor->task, actor->task.scheduler, role);
+    actor->task.runnable.is_ours =
+        mailbox->name[0] == 'c' && strncmp(mailbox->name, "coact_", 6) == 0;
     atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
     actor->body = body;
     actor->arg = arg;

@@ -40,6 +40,7 @@ struct coact__chunk;
 struct coact__node;
 struct coact__family;
 struct coact__mutexes;
+struct coact__stuck_record;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -188,6 +189,11 @@ struct coact_runtime {
     uint32_t slots;                      /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
+
+    struct coact__stuck_record *stuck_records; /* one for each worker slot */
+    struct coact__log_limit stuck_limit;
+    _Atomic uint32_t stuck_now;
+    _Atomic uint64_t stuck_ever;
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */

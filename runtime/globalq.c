@@ -94,14 +94,14 @@ coact__globalq_pop(struct coact__globalq *q, uint32_t max,
 }
 
 uint32_t
-coact__globalq_pop_prompt(struct coact__globalq *q, uint32_t max,
-                          struct coact__batch *out)
+coact__globalq_pop_rank(struct coact__globalq *q, enum coact__rank rank,
+                        uint32_t max, struct coact__batch *out)
 {
     if (coact__globalq_length(q) == 0) {
         return 0;
     }
     (void)pthread_mutex_lock(&q->lock);
-    uint32_t taken = move(&q->lines[COACT__RANK_PROMPT], max, out);
+    uint32_t taken = move(&q->lines[rank], max, out);
     set_length(q, coact__globalq_length(q) - taken);
     (void)pthread_mutex_unlock(&q->lock);
     return taken;

@@ -42,6 +42,7 @@
 #define URGENT_NS INT64_C(100000)
 #define SLICE_NS INT64_C(2000000)
 #define OLD_LOOK_NS INT64_C(2000000)
+#define PROBATION_NS INT64_C(50000000)
 #define ASK_LAST_NS INT64_C(1000000000)
 #define SERVE_MOST 64u
 
@@ -535,7 +536,8 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
     coact__ready_give_up_all(&worker->ready, out);
-    coact__globalq_pop_prompt(&scheduler->global, SERVE_MOST, out);
+    coact__globalq_pop_rank(&scheduler->global, COACT__RANK_PROMPT, SERVE_MOST,
+                            out);
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
         struct coact__worker *other = &scheduler->workers[i];
@@ -549,22 +551,29 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
     }
 }
 
+/* May we, beside those that are busy, run it?  One who waited for what has come
+   behaves until he has shown otherwise. */
+static bool
+is_to_serve(struct watch *watch, const struct coact__runnable *r, bool trusted)
+{
+    return is_urgent(watch->worker->scheduler, r) ||
+           (trusted && r->rank == COACT__RANK_PROMPT);
+}
+
 /* Run what cannot wait for those that are busy; the rest is for them.  False:
    another has our place. */
 static bool
 serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
 {
     struct coact__worker *worker = watch->worker;
-    struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__batch found = {0};
     struct coact__batch rest = {0};
     bool is_ours = true;
     gather(watch, sight->shortest_ns >= hog_ns(watch), &found);
     for (uint32_t served = 0; found.first != NULL;) {
         struct coact__runnable *r = coact__batch_pop(&found);
-        bool is_trusted = trusted_too && r->rank == COACT__RANK_PROMPT;
         if (!is_ours || served == SERVE_MOST ||
-            !(is_trusted || is_urgent(scheduler, r))) {
+            !is_to_serve(watch, r, trusted_too)) {
             coact__batch_append(&rest, r);
             continue;
         }
@@ -573,11 +582,59 @@ serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
         is_ours = serve(worker, r);
         coact__ready_give_up_all(&worker->ready, &found);
     }
-    coact__globalq_push_batch(&scheduler->global, &rest);
+    coact__globalq_push_batch(&worker->scheduler->global, &rest);
     return is_ours;
 }
 
-/* ---- The look ---- */
+/* One who has yielded, or has had long runs, but came back from all of them.  Now
+   and then also one whose runs were long: they may have been so only because
+   there was no processor, and nobody else would ever find out. */
+static bool
+may_be_served_last(struct watch *watch, const struct coact__runnable *r)
+{
+    struct coact__parking *parking = &watch->worker->scheduler->parking;
+    if (r->is_fresh) {
+        return false;
+    }
+    if (r->long_runs < COACT__LONG_RUNS) {
+        return true;
+    }
+    if (watch->now_ns - parking->probation_ns < PROBATION_NS) {
+        return false;
+    }
+    parking->probation_ns = watch->now_ns;
+    return true;
+}
+
+/* All threads are in loops that do not end, and there are as many as may be: let
+   one more of the patient run.  False: another has our place. */
+static bool
+serve_one_patient(struct watch *watch)
+{
+    struct coact__worker *worker = watch->worker;
+    struct coact__globalq *global = &worker->scheduler->global;
+    struct coact__batch found = {0};
+    struct coact__batch rest = {0};
+    struct coact__runnable *chosen = NULL;
+    coact__globalq_pop_rank(global, COACT__RANK_PATIENT, SERVE_MOST, &found);
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(&found)) != NULL) {
+        if (chosen == NULL && may_be_served_last(watch, r)) {
+            chosen = r;
+        } else {
+            coact__batch_append(&rest, r);
+        }
+    }
+    coact__globalq_push_batch(global, &rest);
+    if (chosen == NULL) {
+        return true;
+    }
+    watch->has_served = true;
+    bool is_ours = serve(worker, chosen);
+    coact__ready_give_up_all(&worker->ready, &rest);
+    coact__globalq_push_batch(global, &rest);
+    return is_ours;
+}
 
 /* Is there a thread that keeps the lookout when we go? */
 static bool
@@ -627,12 +684,16 @@ stand_by(struct watch *watch, const struct sight *sight,
         *end = COACT__LOOKOUT_WORKS;
         return false;
     }
+    bool at_limit =
+        computing_surplus(scheduler) >= scheduler->options.stand_ins;
     bool trusted_too = sight->shortest_ns >= hog_ns(watch) / 2;
     bool has_urgent =
         scheduler->roles.tight != 0 && sight->shortest_ns >= URGENT_NS;
     if (sight->work_waits && (trusted_too || has_urgent)) {
         *end = COACT__LOOKOUT_RESTS;
-        return serve_some(watch, sight, trusted_too);
+        return serve_some(watch, sight, trusted_too) &&
+               (!at_limit || sight->shortest_ns < hog_ns(watch) ||
+                serve_one_patient(watch));
     }
     if (coact__worker_has_queued(worker)) {
         struct coact__batch rest = {0};

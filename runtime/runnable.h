@@ -22,12 +22,16 @@ enum coact__rank {
     COACT__RANKS
 };
 
+/* So many long runs, one after another, make one patient. */
+#define COACT__LONG_RUNS 2
+
 struct coact__runnable {
     struct coact__runnable *next; /* inside a batch */
     uint8_t role;                 /* index into the scheduler's roles */
     uint8_t rank;                 /* enum coact__rank */
     uint8_t long_runs;            /* one after another; see worker.c */
     bool is_fresh;                /* it has not run yet */
+    bool is_ours;                 /* coact's own: known to behave from the start */
 };
 
 /* All zero is the empty batch. */

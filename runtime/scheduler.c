@@ -10,6 +10,7 @@
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
+#include "runtime/snapshot.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ thread_main(void *arg)
     atomic_store_explicit(&worker->tid, gettid(), memory_order_relaxed);
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
+    coact__snapshot_admit();
     coact__worker_loop(worker);
     coact__altstack_close(&altstack);
     return NULL;

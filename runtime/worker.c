@@ -30,7 +30,6 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 32
 #define LONG_RUN_NS INT64_C(1000000)
-#define LONG_RUNS 2
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 256
 
@@ -66,7 +65,7 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < LONG_RUNS
+    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
                               ? COACT__RANK_PROMPT
                               : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
@@ -193,18 +192,15 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
-/* A look is due.  Who ran since the last one, alone, has had all of the time:
-   nobody but us has it in his hands before it is settled. */
+/* It has run alone, since `began_ns`: nobody but us has it in his hands before it
+   is settled. */
 static void
-judge_run(struct coact__worker *worker, uint64_t dispatches_before)
+judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
-    bool was_alone =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-        dispatches_before + 1;
-    if (coact__oracle_now_ns() - looked_ns(worker) < LONG_RUN_NS) {
+    if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
         left->long_runs = 0;
-    } else if (was_alone && left->long_runs < UINT8_MAX) {
+    } else if (left->long_runs < UINT8_MAX) {
         left->long_runs++;
     }
 }
@@ -217,13 +213,14 @@ run(struct coact__worker *worker, struct coact__task *task)
         !coact__worker_prepare(worker, task)) {
         return;
     }
-    uint64_t before =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    // With a look due behind it, it switches to nobody but us.
+    bool is_alone = worker->until_look == 1;
+    int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
-    if (worker->until_look == 1) {
-        judge_run(worker, before);
+    if (is_alone) {
+        judge_run(worker, began_ns);
     }
     coact__worker_settle(worker);
 }
@@ -233,9 +230,6 @@ coact__worker_run_alone(struct coact__worker *worker,
                         struct coact__runnable *runnable)
 {
     worker->until_look = 1; // so that it switches to nobody but us
-    // Else it would be blamed for all the time that we kept the lookout.
-    atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
-                          memory_order_relaxed);
     run(worker, (struct coact__task *)runnable);
 }
 
