@@ -44,7 +44,7 @@
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
 #define ASK_LAST_NS INT64_C(1000000000)
-#define SERVE_MOST 64u
+#define SERVE_MOST 64
 
 /* What the lookout remembers from one look to the next. */
 struct watch {
@@ -560,29 +560,48 @@ is_to_serve(struct watch *watch, const struct coact__runnable *r, bool trusted)
            (trusted && r->rank == COACT__RANK_PROMPT);
 }
 
+/* Serve the chosen one, and put the rest where others find it before that: we may
+   not come back. */
+static bool
+serve_chosen(struct watch *watch, struct coact__runnable *chosen,
+             struct coact__batch *rest)
+{
+    struct coact__worker *worker = watch->worker;
+    struct coact__globalq *global = &worker->scheduler->global;
+    coact__globalq_push_batch(global, rest);
+    if (chosen == NULL) {
+        return true;
+    }
+    watch->has_served = true;
+    bool is_ours = serve(worker, chosen);
+    coact__ready_give_up_all(&worker->ready, rest);
+    coact__globalq_push_batch(global, rest);
+    return is_ours;
+}
+
 /* Run what cannot wait for those that are busy; the rest is for them.  False:
    another has our place. */
 static bool
 serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
 {
-    struct coact__worker *worker = watch->worker;
-    struct coact__batch found = {0};
-    struct coact__batch rest = {0};
     bool is_ours = true;
-    gather(watch, sight->shortest_ns >= hog_ns(watch), &found);
-    for (uint32_t served = 0; found.first != NULL;) {
-        struct coact__runnable *r = coact__batch_pop(&found);
-        if (!is_ours || served == SERVE_MOST ||
-            !is_to_serve(watch, r, trusted_too)) {
-            coact__batch_append(&rest, r);
-            continue;
+    bool has_more = true;
+    for (int i = 0; is_ours && has_more && i < SERVE_MOST; i++) {
+        struct coact__batch found = {0};
+        struct coact__batch rest = {0};
+        struct coact__runnable *chosen = NULL;
+        struct coact__runnable *r;
+        gather(watch, sight->shortest_ns >= hog_ns(watch), &found);
+        while ((r = coact__batch_pop(&found)) != NULL) {
+            if (chosen == NULL && is_to_serve(watch, r, trusted_too)) {
+                chosen = r;
+            } else {
+                coact__batch_append(&rest, r);
+            }
         }
-        served++;
-        watch->has_served = true;
-        is_ours = serve(worker, r);
-        coact__ready_give_up_all(&worker->ready, &found);
+        has_more = chosen != NULL;
+        is_ours = serve_chosen(watch, chosen, &rest);
     }
-    coact__globalq_push_batch(&worker->scheduler->global, &rest);
     return is_ours;
 }
 
@@ -611,8 +630,7 @@ may_be_served_last(struct watch *watch, const struct coact__runnable *r)
 static bool
 serve_one_patient(struct watch *watch)
 {
-    struct coact__worker *worker = watch->worker;
-    struct coact__globalq *global = &worker->scheduler->global;
+    struct coact__globalq *global = &watch->worker->scheduler->global;
     struct coact__batch found = {0};
     struct coact__batch rest = {0};
     struct coact__runnable *chosen = NULL;
@@ -625,15 +643,7 @@ serve_one_patient(struct watch *watch)
             coact__batch_append(&rest, r);
         }
     }
-    coact__globalq_push_batch(global, &rest);
-    if (chosen == NULL) {
-        return true;
-    }
-    watch->has_served = true;
-    bool is_ours = serve(worker, chosen);
-    coact__ready_give_up_all(&worker->ready, &rest);
-    coact__globalq_push_batch(global, &rest);
-    return is_ours;
+    return serve_chosen(watch, chosen, &rest);
 }
 
 /* Is there a thread that keeps the lookout when we go? */
