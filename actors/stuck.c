@@ -42,6 +42,7 @@ struct coact__stuck_record {
     char label[LABEL_BYTES];
     const char *mailbox, *role;
     int64_t since_ns;
+    bool is_logged; /* it was not one of too many */
 };
 
 struct coact__stuck_record *
@@ -210,22 +211,27 @@ put_message(const struct coact_stuck *report, char *text, size_t bytes)
 }
 
 static void
+log_held_back(struct coact_runtime *runtime, uint32_t count)
+{
+    if (count > 0) {
+        coact__log(runtime, COACT_LOG_WARNING,
+                   "stuck: %u more were not shown", count);
+    }
+}
+
+static void
 log_report(struct coact_runtime *runtime, const struct coact_stuck *report)
 {
-    uint32_t held_back;
-    if (!coact__log_admits(&runtime->stuck_limit, coact_now_ns(), &held_back)) {
-        return;
-    }
     char doing[80];
     char message[128];
     put_doing(report, doing, sizeof(doing));
     put_message(report, message, sizeof(message));
     coact__log(runtime, COACT_LOG_WARNING,
                "stuck: %s (actor %u.%u, mailbox %s, role %s) has not come back "
-               "for %.3f s: %s%s (%u more not shown)",
+               "for %.3f s: %s%s",
                report->label, report->actor.slot, report->actor.generation,
                report->mailbox, report->role, seconds(report->for_ns), doing,
-               message, held_back);
+               message);
     for (size_t i = 0; i < report->frames; i++) {
         coact__log(runtime, COACT_LOG_WARNING, "stuck:   %s",
                    report->backtrace[i]);
@@ -239,15 +245,22 @@ log_report(struct coact_runtime *runtime, const struct coact_stuck *report)
 }
 
 static void
-say(struct coact_runtime *runtime, const struct coact_stuck *report)
+say(struct coact_runtime *runtime, struct coact__stuck_record *about,
+    const struct coact_stuck *report)
 {
-    if (!report->is_over) {
-        log_report(runtime, report);
-    } else {
+    uint32_t held_back;
+    if (report->is_over && about->is_logged) {
         coact__log(runtime, COACT_LOG_WARNING,
                    "stuck: %s (actor %u.%u) has come back after %.3f s",
                    report->label, report->actor.slot, report->actor.generation,
                    seconds(report->for_ns));
+    } else if (!report->is_over) {
+        about->is_logged = coact__log_admits(&runtime->stuck_limit,
+                                             coact_now_ns(), &held_back);
+        if (about->is_logged) {
+            log_held_back(runtime, held_back);
+            log_report(runtime, report);
+        }
     }
     if (runtime->options.stuck != NULL) {
         runtime->options.stuck(runtime->options.stuck_context, report);
@@ -321,7 +334,7 @@ coact__stuck_tell(void *owner, const struct coact__stuck_run *run)
         atomic_fetch_add_explicit(&runtime->stuck_now, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&runtime->stuck_ever, 1,
                                   memory_order_relaxed);
-        say(runtime, &report);
+        say(runtime, about, &report);
     }
     coact__free(picture);
     return is_said;
@@ -331,9 +344,9 @@ void
 coact__stuck_over(void *owner, struct coact__worker *worker, int64_t now_ns)
 {
     struct coact_runtime *runtime = owner;
-    struct coact_stuck report =
-        report_of(&runtime->stuck_records[worker->index], now_ns);
+    struct coact__stuck_record *about = &runtime->stuck_records[worker->index];
+    struct coact_stuck report = report_of(about, now_ns);
     report.is_over = true;
     atomic_fetch_sub_explicit(&runtime->stuck_now, 1, memory_order_relaxed);
-    say(runtime, &report);
+    say(runtime, about, &report);
 }

@@ -31,7 +31,6 @@ struct coact__runnable {
     uint8_t rank;                 /* enum coact__rank */
     uint8_t long_runs;            /* one after another; see worker.c */
     bool is_fresh;                /* it has not run yet */
-    bool is_ours;                 /* coact's own: known to behave from the start */
 };
 
 /* All zero is the empty batch. */

@@ -73,11 +73,10 @@ bool
 coact__task_start(struct coact__task *task)
 {
     struct coact__worker *worker = worker_here(task->scheduler);
-    bool is_ours = task->runnable.is_ours;
-    if (worker != NULL && coact__worker_current(worker) != NULL && !is_ours) {
+    if (worker != NULL && coact__worker_current(worker) != NULL &&
+        task->runnable.rank == COACT__RANK_PATIENT) {
         return coact__ready_put_fresh(&worker->ready, &task->runnable);
     }
-    task->runnable.rank = is_ours ? COACT__RANK_PROMPT : COACT__RANK_PATIENT;
     if (worker != NULL) {
         coact__ready_put(&worker->ready, &task->runnable);
     } else {

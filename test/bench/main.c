@@ -166,9 +166,11 @@ run_bench(struct bench_run *run, const struct bench *bench)
     struct coact_runtime *runtime;
     const struct coact_runtime_options options = {
         .workers = run->threads,
-        // There, actors fail on purpose, thousands in a second.
+        // There, actors fail or do not come back, and on purpose.
         .log_level =
-            bench->body == bench_restarts ? COACT_LOG_NONE : COACT_LOG_DEFAULT,
+            bench->body == bench_restarts || bench->body == bench_latency
+                ? COACT_LOG_NONE
+                : COACT_LOG_DEFAULT,
     };
     bench_must(coact_start(&options, &runtime), "start");
     bench_must(coact_attach(runtime), "attach");
