@@ -160,11 +160,9 @@ say_actor(const struct coact__actor *actor)
     put(&line, "in actor ");
     put(&line, coact__label_of(actor));
     put(&line, " (");
-    put_number(&line, actor->slot, 10);
+    put_number(&line, actor->task.number, 10);
     put(&line, ".");
-    put_number(&line,
-               atomic_load_explicit(&actor->generation, memory_order_relaxed),
-               10);
+    put_number(&line, coact__generation_of(actor), 10);
     put(&line, ", mailbox ");
     put(&line, coact__mailbox_of(actor)->name);
     put(&line, ")");

@@ -38,9 +38,7 @@ kill_at_doom(struct coact__timer *timer)
         (struct coact__extra *)(void *)((char *)timer -
                                         offsetof(struct coact__extra, doom));
     // Armed by the actor and cancelled at its end, so it is still the one.
-    coact__kill_local(
-        extra->owner,
-        atomic_load_explicit(&extra->owner->generation, memory_order_relaxed));
+    coact__kill_local(extra->owner, coact__generation_of(extra->owner));
 }
 
 struct coact__extra *
@@ -328,9 +326,9 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
     }
     coact__log(coact__runtime_of(actor), level,
                "%s (actor %u.%u, mailbox %s) ended: %s%s%s",
-               coact__label_of(actor), actor->slot,
-               atomic_load_explicit(&actor->generation, memory_order_relaxed),
-               coact__mailbox_of(actor)->name, coact_reason_name(reason->code),
+               coact__label_of(actor), actor->task.number,
+               coact__generation_of(actor), coact__mailbox_of(actor)->name,
+               coact_reason_name(reason->code),
                reason->text[0] != '\0' ? ": " : "", reason->text);
 }
 
@@ -338,10 +336,9 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
 static void
 close_slot(struct coact__actor *actor, const struct coact_reason *reason)
 {
-    uint32_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    uint32_t generation = coact__generation_of(actor);
     atomic_store_explicit(&actor->word, 0, memory_order_release);
-    atomic_store_explicit(&actor->generation, generation + 1,
+    atomic_store_explicit(&actor->task.runnable.generation, generation + 1,
                           memory_order_release);
     struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {
@@ -351,8 +348,7 @@ close_slot(struct coact__actor *actor, const struct coact_reason *reason)
         coact__bounce(coact__runtime_of(actor), item,
                       item->generation == generation ? reason : &gone);
     }
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    struct coact__bound *bound = coact__bound_of(actor);
     if (bound != NULL) {
         coact__bound_close(bound);
     }
@@ -422,6 +418,33 @@ grant_cleanups(struct coact__actor *actor, int code)
             code == COACT_SHUTDOWN ? extra->shutdown_ns : CLEANUP_NS;
         extra->end_deadline_ns = coact_in_ns(grace);
     }
+}
+
+/* Nobody waits for its end, and it leaves nothing behind. */
+static bool
+is_unattached(const struct coact__actor *actor)
+{
+    return coact__is_undisturbed(actor) && actor->extra == NULL &&
+           actor->first == NULL && actor->task.given == NULL &&
+           actor->held == NULL && actor->kept == NULL &&
+           actor->destroy_arg == NULL && actor->name == NULL &&
+           actor->label == NULL && actor->task.gate == NULL &&
+           actor->mutexes_held == 0;
+}
+
+bool
+coact__end_quickly(struct coact__actor *actor)
+{
+    struct coact_runtime *runtime = coact__runtime_of(actor);
+    if (!is_unattached(actor) ||
+        coact__log_wants(&runtime->log, COACT_LOG_DEBUG)) {
+        return false;
+    }
+    actor->stage = COACT__STAGE_GONE;
+    static const struct coact_reason normal = {.code = COACT_NORMAL};
+    close_slot(actor, &normal);
+    COACT__COUNT_ONE_ON(coact__worker_here(), ended);
+    return true;
 }
 
 void

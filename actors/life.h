@@ -98,13 +98,15 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* When a wait began is kept in units of a millisecond, about; they wrap after 50
+   days. */
+#define COACT__SINCE_SHIFT 20
+
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
 struct coact__actor {
-    struct coact__task task; /* first; its scheduler is first in our runtime */
-    _Atomic uint32_t generation;
-    uint32_t slot;
-    struct coact__bound *_Atomic bound; /* NULL: never had a limit */
+    _Alignas(64) struct coact__task task; /* first; its scheduler is first in
+                                             our runtime */
 
     // The actor's own.
     struct coact__envelope *first; /* taken from the inbox, in order */
@@ -114,14 +116,16 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool is_bounded;
+            bool spare;
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
-    _Atomic uint32_t pending; /* written by the actor alone */
-    struct coact__envelope *last;
+    _Atomic uint32_t since_ms; /* as a number of 2^20 ns */
     const char *_Atomic doing;
-    _Atomic int64_t since_ns;
+    struct coact__envelope *last;
+    _Atomic uint32_t pending; /* written by the actor alone */
+    uint16_t gives_after;     /* so many places of our bound; 0: no bound */
+    uint16_t owed;            /* places that we have not given back yet */
     _Atomic uint64_t
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
@@ -185,8 +189,11 @@ struct coact_runtime {
     pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
     pthread_mutex_t lock;      /* the slots' free list, names, and `gone` */
     pthread_cond_t gone;
-    struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
-    uint32_t slots;                      /* under lock: made so far */
+    struct coact__actor *table; /* of the slots; slots.c */
+    _Atomic uint32_t slots_end; /* those below it have memory */
+    void *range;                /* what table lies in */
+    size_t range_bytes;
+    uint32_t slots; /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
@@ -198,6 +205,28 @@ struct coact_runtime {
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
+
+/* The generation of whoever has the slot, or will. */
+static inline uint32_t
+coact__generation_of(const struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.runnable.generation,
+                                memory_order_acquire);
+}
+
+/* NULL: it never had a limit.  Acquire pairs with the release of who made it. */
+static inline struct coact__bound *
+coact__bound_of(struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.gate, memory_order_acquire);
+}
+
+static inline int64_t
+coact__since_ns(const struct coact__actor *actor)
+{
+    return (int64_t)atomic_load_explicit(&actor->since_ms, memory_order_relaxed)
+           << COACT__SINCE_SHIFT;
+}
 
 static inline struct coact_runtime *
 coact__runtime_of(const struct coact__actor *actor)
@@ -233,6 +262,10 @@ struct coact_runtime *coact__runtime_here(void);
 void coact__count(struct coact_runtime *runtime, size_t counter);
 void coact__count_many(struct coact_runtime *runtime, size_t counter,
                        uint64_t n);
+/* The same by a worker of that runtime. */
+#define COACT__COUNT_ONE_ON(worker, member)                                    \
+    coact__worker_count(                                                       \
+        &coact__runtime_of_worker(worker)->counts[(worker)->index].member, 1)
 #define COACT__COUNT_ONE(runtime, member)                                      \
     coact__count((runtime), offsetof(struct coact__counts, member))
 
@@ -281,20 +314,22 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
 
-/* Give the slots' memory back, with the runtime. */
+/* The same for an actor of this worker, if one is to hand; else NULL. */
+struct coact__actor *coact__slot_take_quickly(struct coact__worker *worker);
+
+/* Reserve room for all slots that the options allow, or fewer; give it back.
+   fails ENOMEM */
+COACT_CHECKED int coact__slots_init(struct coact_runtime *runtime);
 void coact__slots_free(struct coact_runtime *runtime);
 
 /* A slot by its number; NULL where there is none yet. */
 static inline struct coact__actor *
 coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
 {
-    uint32_t slab = slot / COACT__SLAB_SLOTS;
-    if (slab >= COACT__SLABS) {
-        return NULL;
-    }
-    struct coact__actor *slots =
-        atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
-    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
+    return slot < atomic_load_explicit(&runtime->slots_end,
+                                       memory_order_acquire)
+               ? &runtime->table[slot]
+               : NULL;
 }
 
 /* The slot that an address of this runtime names, also if the actor is gone;
@@ -315,8 +350,7 @@ coact__is_current(struct coact__actor *actor, coact_ref ref)
 {
     // Generation 0 is that of a slot which nobody has had.
     return actor != NULL && ref.generation != 0 &&
-           atomic_load_explicit(&actor->generation, memory_order_acquire) ==
-               ref.generation;
+           coact__generation_of(actor) == ref.generation;
 }
 
 /* ---- Delivering ---- */
@@ -351,6 +385,17 @@ int coact__wait_begin(struct coact__actor *actor);
 int coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
                            void *payload);
 
+/* Is there nothing to see to before a wait: no end, no signal, no region?  A kill
+   ends a sleep, or notifies. */
+static inline bool
+coact__is_undisturbed(const struct coact__actor *actor)
+{
+    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* Give back the places in our bound of what we have taken. */
+void coact__give_places(struct coact__actor *actor);
+
 /* Sleep once, under a name for the list of actors; then act on what arrived. */
 void coact__wait(struct coact__actor *actor, const char *doing,
                  enum coact__inbox_flag how, int64_t deadline_ns);
@@ -363,8 +408,10 @@ coact__note_wait_on(const struct coact__worker *worker,
 {
     // Relaxed: for the list of actors, which is a picture in passing.
     atomic_store_explicit(
-        &actor->since_ns,
-        atomic_load_explicit(&worker->looked_ns, memory_order_relaxed),
+        &actor->since_ms,
+        (uint32_t)(atomic_load_explicit(&worker->looked_ns,
+                                        memory_order_relaxed) >>
+                   COACT__SINCE_SHIFT),
         memory_order_relaxed);
     atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
 }
@@ -397,9 +444,34 @@ coact__drain(struct coact__actor *actor)
 void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
                    const struct coact_reason *reason);
 
+/* Only the actor writes it; the list of actors reads it now and then. */
+static inline void
+coact__change_pending(struct coact__actor *actor, uint32_t change)
+{
+    atomic_store_explicit(
+        &actor->pending,
+        atomic_load_explicit(&actor->pending, memory_order_relaxed) + change,
+        memory_order_relaxed);
+}
+
 /* Remove a message from the actor's own list; `before` is NULL for the first. */
-void coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
-                    struct coact__envelope *envelope);
+static inline void
+coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
+               struct coact__envelope *envelope)
+{
+    struct coact__envelope *after = coact__envelope_next(envelope);
+    if (before == NULL) {
+        actor->first = after;
+    } else {
+        before->item.node.next = envelope->item.node.next;
+    }
+    if (after == NULL) {
+        actor->last = before;
+    }
+    coact__change_pending(actor, (uint32_t)-1);
+}
+
+/* At the end of it. */
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 
@@ -422,6 +494,10 @@ _Noreturn void coact__finish(struct coact__actor *actor, int code,
 
 /* The same, but for leaving the stack: what comes next is to return. */
 void coact__end_life(struct coact__actor *actor, int code, const char *text);
+
+/* The end of an actor of which nothing has to be told or undone: true.  False:
+   there is something. */
+bool coact__end_quickly(struct coact__actor *actor);
 
 /* Set the kill flag of an actor, if it is still that one, and wake it. */
 void coact__kill_local(struct coact__actor *actor, uint32_t generation);

@@ -1,11 +1,8 @@
 /*
- * receive.c - from the inbox to the body.
+ * receive.c - from the actor's list to the body.
  *
- * What arrives is taken from the inbox in bursts, in order, and sorted: signals
- * are acted upon at once, messages go to the end of the actor's own list, where
- * no other thread can see them.  A receive looks only there.  It walks over
- * what it does not want once: when it has to wait, it goes on with what comes
- * after.
+ * A receive looks only at the actor's own list (arrivals.c).  It walks over what
+ * it does not want once: when it has to wait, it goes on with what comes after.
  *
  * A message that was received is on the list `held` of its actor until its
  * block ends, so that it is freed also when the block is never left: when the
@@ -23,150 +20,6 @@
 #include <errno.h>
 
 #define NUMBER_OF(member) offsetof(struct coact_accepts_always, member)
-
-/* ---- The actor's own list ---- */
-
-/* Only the actor writes it; the list of actors reads it now and then. */
-static void
-set_pending(struct coact__actor *actor, uint32_t change)
-{
-    atomic_store_explicit(
-        &actor->pending,
-        atomic_load_explicit(&actor->pending, memory_order_relaxed) + change,
-        memory_order_relaxed);
-}
-
-void
-coact__enqueue(struct coact__actor *actor, struct coact__envelope *envelope)
-{
-    envelope->item.node.next = NULL;
-    if (actor->first == NULL) {
-        actor->first = envelope;
-    } else {
-        actor->last->item.node.next = &envelope->item.node;
-    }
-    actor->last = envelope;
-    set_pending(actor, 1);
-}
-
-static struct coact__envelope *
-next_of(struct coact__envelope *envelope)
-{
-    return (struct coact__envelope *)(void *)envelope->item.node.next;
-}
-
-void
-coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
-               struct coact__envelope *envelope)
-{
-    struct coact__envelope *after = next_of(envelope);
-    if (before == NULL) {
-        actor->first = after;
-    } else {
-        before->item.node.next = envelope->item.node.next;
-    }
-    if (after == NULL) {
-        actor->last = before;
-    }
-    set_pending(actor, (uint32_t)-1);
-}
-
-/* ---- From the inbox ---- */
-
-static void
-sort(struct coact__actor *actor, struct coact__item *item)
-{
-    struct coact__envelope *envelope = coact__envelope_of_item(item);
-    switch ((enum coact__kind)item->kind) {
-    case COACT__KIND_MESSAGE:
-    case COACT__KIND_REQUEST:
-    case COACT__KIND_EXIT_NEWS:
-        coact__enqueue(actor, envelope);
-        break;
-    case COACT__KIND_TICK:
-        if (coact__tick_arrived(envelope)) {
-            coact__enqueue(actor, envelope);
-        }
-        break;
-    case COACT__KIND_DOWN:
-        if (coact__watch_news_arrived(actor, envelope)) {
-            coact__enqueue(actor, envelope);
-        }
-        break;
-    case COACT__KIND_WATCH:
-    case COACT__KIND_UNWATCH:
-        coact__watch_arrived(actor, item);
-        break;
-    case COACT__KIND_LINK:
-    case COACT__KIND_UNLINK:
-    case COACT__KIND_EXIT:
-        coact__link_arrived(actor, item);
-        break;
-    }
-}
-
-/* coact_kill was here. */
-static void
-see_kill(struct coact__actor *actor)
-{
-    uint64_t word = atomic_load_explicit(&actor->word, memory_order_acquire);
-    if ((word & COACT__ACTOR_KILL) != 0 && !actor->is_killed) {
-        coact__ask_to_end(actor, COACT_KILLED, "");
-        actor->is_killed = true;
-    }
-}
-
-void
-coact__drain_all(struct coact__actor *actor)
-{
-    see_kill(actor);
-    uint32_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
-    struct coact__inbox_node *node = coact__task_take(&actor->task);
-    while (node != NULL) {
-        struct coact__item *item = (struct coact__item *)node;
-        node = node->next;
-        if (COACT__LIKELY(item->generation == generation)) {
-            sort(actor, item);
-        } else {
-            coact__bounce(coact__runtime_of(actor), item,
-                          &(const struct coact_reason){.code = COACT_NOPROC});
-        }
-    }
-}
-
-void
-coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
-              const struct coact_reason *reason)
-{
-    struct coact__envelope *envelope = coact__envelope_of_item(item);
-    switch ((enum coact__kind)item->kind) {
-    case COACT__KIND_MESSAGE:
-        COACT__COUNT_ONE(runtime, dead_letters);
-        coact__envelope_drop(runtime, envelope, -ESRCH, reason);
-        break;
-    case COACT__KIND_REQUEST:
-        COACT__COUNT_ONE(runtime, dead_letters);
-        coact__envelope_drop(
-            runtime, envelope,
-            reason->code == COACT_NOPROC ? -ESRCH : -EOWNERDEAD, reason);
-        break;
-    case COACT__KIND_DOWN:
-    case COACT__KIND_EXIT_NEWS:
-    case COACT__KIND_TICK:
-        coact__envelope_drop(runtime, envelope, 0, NULL);
-        break;
-    case COACT__KIND_WATCH:
-    case COACT__KIND_UNWATCH:
-        coact__watch_bounced(runtime, item, reason);
-        break;
-    case COACT__KIND_LINK:
-    case COACT__KIND_UNLINK:
-    case COACT__KIND_EXIT:
-        coact__link_bounced(runtime, item, reason);
-        break;
-    }
-}
 
 /* ---- Waiting ---- */
 
@@ -220,6 +73,7 @@ void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
+    coact__give_places(actor);
     coact__suspend_check(actor, doing);
     if (actor->stage == COACT__STAGE_ENDING &&
         actor->extra->end_deadline_ns < deadline_ns) {
@@ -257,7 +111,7 @@ hold(struct coact__envelope **list, struct coact__envelope *envelope)
 static void
 let_go(struct coact__envelope **list, struct coact__envelope *envelope)
 {
-    struct coact__envelope *after = next_of(envelope);
+    struct coact__envelope *after = coact__envelope_next(envelope);
     if (envelope->back != NULL) {
         envelope->back->item.node.next = envelope->item.node.next;
     } else {
@@ -272,7 +126,7 @@ static bool
 is_on(struct coact__envelope *list, struct coact__envelope *envelope)
 {
     while (list != NULL && list != envelope) {
-        list = next_of(list);
+        list = coact__envelope_next(list);
     }
     return list != NULL;
 }
@@ -393,16 +247,36 @@ is_stale(struct coact__actor *actor, struct coact__envelope *envelope)
                                coact__request_of(envelope));
 }
 
+void
+coact__give_places(struct coact__actor *actor)
+{
+    if (actor->owed > 0) {
+        coact__bound_give(coact__bound_of(actor), coact__generation_of(actor),
+                          actor->owed);
+        actor->owed = 0;
+    }
+}
+
+/* A message has left our queue: its place is free, some time soon. */
+static inline void
+owe_place(struct coact__actor *actor)
+{
+    if (COACT__LIKELY(actor->gives_after == 0)) {
+        return;
+    }
+    if (++actor->owed >= actor->gives_after || actor->first == NULL ||
+        coact__bound_has_waiters(coact__bound_of(actor))) {
+        coact__give_places(actor);
+    }
+}
+
 static void
 leave_queue(struct coact__actor *actor, struct coact__envelope *before,
             struct coact__envelope *envelope)
 {
     coact__unqueue(actor, before, envelope);
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
-    if (bound != NULL && envelope->item.kind <= COACT__KIND_REQUEST) {
-        coact__bound_give(bound, atomic_load_explicit(&actor->generation,
-                                                      memory_order_relaxed));
+    if (envelope->item.kind <= COACT__KIND_REQUEST) {
+        owe_place(actor);
     }
 }
 
@@ -417,8 +291,9 @@ static struct coact__envelope *
 walk_on(struct coact__actor *actor, struct walk *walk)
 {
     for (;;) {
-        struct coact__envelope *at =
-            walk->before != NULL ? next_of(walk->before) : actor->first;
+        struct coact__envelope *at = walk->before != NULL
+                                         ? coact__envelope_next(walk->before)
+                                         : actor->first;
         if (at == NULL) {
             return NULL;
         }
@@ -500,14 +375,6 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
                : (struct coact_receipt){.number = number, .open = true};
 }
 
-/* Is there nothing to see to before the next message: no end, no signal?  A kill
-   ends a sleep, or notifies. */
-static inline bool
-is_undisturbed(const struct coact__actor *actor)
-{
-    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
-}
-
 /* The oldest message, if it is one like most.  NULL: the long way tells. */
 static inline struct coact__envelope *
 take_quickly(struct coact__actor *actor)
@@ -518,15 +385,16 @@ take_quickly(struct coact__actor *actor)
             return NULL;
         }
         coact__unqueue(actor, NULL, first);
+        owe_place(actor);
         return first;
     }
     struct coact__item *given = (struct coact__item *)actor->task.given;
     if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
-        given->generation !=
-            atomic_load_explicit(&actor->generation, memory_order_relaxed)) {
+        given->generation != coact__generation_of(actor)) {
         return NULL;
     }
     actor->task.given = NULL;
+    owe_place(actor);
     return coact__envelope_of_item(given);
 }
 
@@ -548,14 +416,14 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct coact__actor *actor =
         (struct coact__actor *)coact__worker_current(worker);
-    if (COACT__UNLIKELY(actor == NULL || !is_undisturbed(actor))) {
+    if (COACT__UNLIKELY(actor == NULL || !coact__is_undisturbed(actor))) {
         return receive_slowly(deadline_ns, numbers, count);
     }
     if (must_sleep(actor)) {
         coact__note_wait_on(worker, actor, "receive");
-        coact__task_listen(worker, &actor->task);
+        coact__task_leave(worker, &actor->task, COACT__AFTER_LISTEN);
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
-        if (COACT__UNLIKELY(!is_undisturbed(actor))) {
+        if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
             return receive_slowly(deadline_ns, numbers, count);
         }
     }
@@ -595,20 +463,20 @@ close_slowly(struct coact__actor *actor, struct coact__envelope *envelope,
 }
 
 void
-coact__receipt_close(struct coact_receipt *receipt)
+coact__receipt_close(void *message, bool was_taken)
 {
     struct coact__worker *worker = coact__worker_here();
     struct coact__actor *actor =
         (struct coact__actor *)coact__worker_current(worker);
-    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (COACT__UNLIKELY(actor->held != envelope || !receipt->taken ||
+    struct coact__envelope *envelope = coact__envelope_of(message);
+    if (COACT__UNLIKELY(actor->held != envelope || !was_taken ||
                         envelope->item.kind != COACT__KIND_MESSAGE ||
                         (coact__type_facts(envelope->type) &
                          COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
-        close_slowly(actor, envelope, receipt->taken);
+        close_slowly(actor, envelope, was_taken);
         return;
     }
-    struct coact__envelope *outer = next_of(envelope);
+    struct coact__envelope *outer = coact__envelope_next(envelope);
     actor->held = outer;
     if (COACT__UNLIKELY(outer != NULL)) {
         outer->back = NULL;

@@ -99,6 +99,7 @@ start_scheduler(struct coact_runtime *runtime)
         .stacks = {.stack_bytes = ours->stack_bytes,
                    .allow_unguarded = ours->unguarded_stacks},
         .owner = runtime,
+        .table = runtime->table,
         .run = coact__actor_run,
         .ended = coact__actor_ended,
         .look = look,
@@ -143,14 +144,11 @@ coact_start(const struct coact_runtime_options *options,
     }
     atomic_init(&runtime->next_id, 1);
     coact__blocking_init(&runtime->blocking, runtime->options.blocking_threads);
-    runtime->slabs =
-        coact__alloc_zeroed(COACT__SLABS * sizeof(struct coact__actor *));
-    if (runtime->slabs == NULL) {
-        rc = -ENOMEM;
+    if ((rc = coact__slots_init(runtime)) < 0) {
         goto free_runtime;
     }
     if ((rc = -pthread_mutex_init(&runtime->lock, NULL)) < 0) {
-        goto free_slabs;
+        goto free_slots;
     }
     if ((rc = -pthread_mutex_init(&runtime->pump_lock, NULL)) < 0) {
         goto destroy_lock;
@@ -176,7 +174,7 @@ destroy_pump_lock:
     pthread_mutex_destroy(&runtime->pump_lock);
 destroy_lock:
     pthread_mutex_destroy(&runtime->lock);
-free_slabs:
+free_slots:
     coact__slots_free(runtime);
 free_runtime:
     coact__free(runtime);
@@ -250,7 +248,7 @@ coact__shut_down(struct coact__actor *actor, uint32_t generation)
     struct coact_runtime *runtime = coact__runtime_of(actor);
     if (is_top(actor, generation)) {
         const struct coact_reason reason = {.code = COACT_SHUTDOWN};
-        coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
+        coact_ref to = {runtime->node, runtime->incarnation, actor->task.number,
                         generation};
         if (coact__signal_local(runtime, (coact_ref){0}, to, &reason) < 0) {
             coact__kill_local(actor, generation);
@@ -293,7 +291,7 @@ blame(void *context, struct coact__actor *actor, uint32_t generation)
     if (is_alive(actor, &now) && now == generation) {
         coact__log(runtime, COACT_LOG_ERROR,
                    "stop: %s (actor %u.%u) has not ended; it is in %s",
-                   coact__label_of(actor), actor->slot, generation,
+                   coact__label_of(actor), actor->task.number, generation,
                    doing != NULL ? doing : "code that does not wait");
     }
     pthread_mutex_unlock(&runtime->lock);

@@ -110,12 +110,6 @@ coact__dead_letter(struct coact_runtime *runtime,
                          &(const struct coact_reason){.code = COACT_NOPROC});
 }
 
-static struct coact__bound *
-bound_of(struct coact__actor *actor)
-{
-    return atomic_load_explicit(&actor->bound, memory_order_acquire);
-}
-
 /* Deliver to a local actor a message for which there is room. */
 static int
 deliver_or_bury(struct coact_runtime *runtime, coact_ref to,
@@ -134,7 +128,7 @@ dispatch_local(struct coact_runtime *runtime, coact_ref to,
 {
     struct coact__actor *actor = coact__slot_of(runtime, to);
     struct coact__bound *bound =
-        coact__is_current(actor, to) ? bound_of(actor) : NULL;
+        coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
     if (bound != NULL && !coact__bound_take(bound, to.generation)) {
         COACT__COUNT_ONE(runtime, refused);
         coact__envelope_drop(runtime, envelope, -ENOBUFS, NULL);
@@ -223,8 +217,8 @@ push_instead(struct coact__worker *worker, struct coact__actor *actor,
         break;
     }
     struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    const coact_ref to = {runtime->node, runtime->incarnation, actor->slot,
-                          envelope->item.generation};
+    const coact_ref to = {runtime->node, runtime->incarnation,
+                          actor->task.number, envelope->item.generation};
     coact__dead_letter(runtime, envelope, to);
     return -ESRCH;
 }
@@ -244,51 +238,103 @@ send_slowly(coact_ref to, struct coact_type *type, uint32_t number,
     return envelope != NULL ? coact__dispatch(runtime, to, envelope) : rc;
 }
 
-/* The way of most messages is short: from an actor to one of the same runtime
-   that has no bound and is there, and nothing in it is owned.  What is rare is
-   left to other functions, last of all, so that nothing has to be kept for them.
- */
+/* Nothing of that size is to hand. */
+static __attribute__((noinline)) int
+send_with_more_blocks(struct coact__worker *worker, coact_ref to,
+                      struct coact_type *type, uint32_t number, void *payload)
+{
+    uint8_t size_class =
+        (uint8_t)(coact__type_facts(type) >> COACT__TYPE_CLASS_SHIFT);
+    return size_class != COACT__BLOCK_LARGE &&
+                   coact__blocks_refill(&worker->blocks, size_class)
+               ? coact__send(to, type, number, payload)
+               : send_slowly(to, type, number, payload);
+}
+
+/* It is about to run: what its stack and its slot hold next takes as long to come
+   from memory as we take to get there. */
+static inline void
+fetch_ahead(const struct coact__actor *actor)
+{
+    const char *stack = actor->task.context.fcontext;
+    __builtin_prefetch(stack, 1);
+    __builtin_prefetch(stack + 64, 1);
+    __builtin_prefetch(stack + 128, 1);
+    __builtin_prefetch(stack + 192, 1);
+    __builtin_prefetch(&actor->doing, 1);
+}
+
+/* Whom a message is for, if it goes the way of most: from an actor to one of the
+   same runtime that is there, and nothing in it is owned.  Else NULL. */
+static inline struct coact__actor *
+short_way(const struct coact__worker *worker, coact_ref to, uint32_t facts)
+{
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    // Not by coact__slot_at: the worker's own pointer saves a dependent load.
+    struct coact__actor *actor =
+        &((struct coact__actor *)worker->table)[to.slot];
+    return COACT__LIKELY(coact__worker_current(worker) != NULL &&
+                         where_of(to) == runtime->where &&
+                         (facts & COACT__TYPE_FLAGS) == COACT__TYPE_KNOWN &&
+                         to.slot < atomic_load_explicit(&runtime->slots_end,
+                                                        memory_order_acquire) &&
+                         coact__is_current(actor, to))
+               ? actor
+               : NULL;
+}
+
+static inline void
+write_envelope(const struct coact__worker *worker, coact_ref to,
+               struct coact__envelope *envelope, uint32_t number,
+               const void *payload, size_t bytes)
+{
+    const struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    const struct coact__task *self = coact__worker_current(worker);
+    envelope->item.number = (uint16_t)number;
+    envelope->item.generation = to.generation;
+    uint64_t who = (uint64_t)atomic_load_explicit(&self->runnable.generation,
+                                                  memory_order_relaxed)
+                       << 32 |
+                   self->number;
+    memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
+    memcpy(&envelope->from.slot, &who, sizeof(who));
+    copy_payload(coact__payload_of(envelope), payload, bytes);
+}
+
+/* There is room for it, and it is ours. */
+static inline int
+hand_over(struct coact__worker *worker, struct coact__actor *actor,
+          struct coact__envelope *envelope)
+{
+    coact__worker_count(&worker->sends, 1);
+    if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
+        return push_instead(worker, actor, envelope);
+    }
+    fetch_ahead(actor);
+    coact__ready_put_next(&worker->ready, &actor->task.runnable);
+    return 0;
+}
+
+/* What is rare is left to other functions, last of all, so that nothing has to be
+   kept for them. */
 int
 coact__send(coact_ref to, struct coact_type *type, uint32_t number,
             void *payload)
 {
     struct coact__worker *worker = coact__worker_here();
-    if (COACT__UNLIKELY(worker == NULL)) {
-        return send_slowly(to, type, number, payload);
-    }
-    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    const struct coact__actor *self =
-        (struct coact__actor *)coact__worker_current(worker);
     uint32_t facts = coact__type_facts(type);
-    if (COACT__UNLIKELY(self == NULL || where_of(to) != runtime->where ||
-                        (facts & COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
-        return send_slowly(to, type, number, payload);
-    }
-    struct coact__actor *actor = coact__slot_at(runtime, to.slot);
-    if (COACT__UNLIKELY(!coact__is_current(actor, to) ||
-                        bound_of(actor) != NULL)) {
+    struct coact__actor *actor =
+        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
+    if (COACT__UNLIKELY(actor == NULL || coact__bound_of(actor) != NULL)) {
         return send_slowly(to, type, number, payload);
     }
     struct coact__envelope *envelope = coact__envelope_new_on(
         worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
     if (COACT__UNLIKELY(envelope == NULL)) {
-        return send_slowly(to, type, number, payload);
+        return send_with_more_blocks(worker, to, type, number, payload);
     }
-    envelope->item.number = (uint16_t)number;
-    envelope->item.generation = to.generation;
-    uint64_t who =
-        (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
-            << 32 |
-        self->slot;
-    memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
-    memcpy(&envelope->from.slot, &who, sizeof(who));
-    copy_payload(coact__payload_of(envelope), payload, type->size);
-    coact__worker_count(&worker->sends, 1);
-    if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
-        return push_instead(worker, actor, envelope);
-    }
-    coact__ready_put_next(&worker->ready, &actor->task.runnable);
-    return 0;
+    write_envelope(worker, to, envelope, number, payload, type->size);
+    return hand_over(worker, actor, envelope);
 }
 
 /* ---- Waiting for room ---- */
@@ -299,7 +345,7 @@ bound_at(struct coact_runtime *runtime, coact_ref to)
 {
     struct coact__actor *actor =
         coact__is_local(runtime, to) ? coact__slot_of(runtime, to) : NULL;
-    return coact__is_current(actor, to) ? bound_of(actor) : NULL;
+    return coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
 }
 
 /* 0: a place is reserved. */
@@ -352,7 +398,7 @@ send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
         envelope_with(runtime, type, number, payload, &rc);
     if (envelope == NULL) {
         if (bound != NULL) {
-            coact__bound_give(bound, to.generation);
+            coact__bound_give(bound, to.generation, 1);
         }
         return rc;
     }
@@ -386,8 +432,8 @@ send_job_run(void *arg)
                                job->type, job->number, payload);
 }
 
-int
-coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
+static __attribute__((noinline)) int
+send_wait_slowly(coact_ref to, int64_t deadline_ns, struct coact_type *type,
                  uint32_t number, void *payload)
 {
     struct coact_runtime *runtime =
@@ -406,4 +452,34 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
         coact__type_destroy(type, payload);
     }
     return rc < 0 ? rc : job.rc;
+}
+
+int
+coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
+                 uint32_t number, void *payload)
+{
+    struct coact__worker *worker = coact__worker_here();
+    uint32_t facts = coact__type_facts(type);
+    struct coact__actor *actor =
+        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
+    if (COACT__UNLIKELY(
+            actor == NULL ||
+            !coact__is_undisturbed(
+                (struct coact__actor *)coact__worker_current(worker)))) {
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    struct coact__envelope *envelope = coact__envelope_new_on(
+        worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
+    struct coact__bound *bound = coact__bound_of(actor);
+    if (COACT__UNLIKELY(envelope == NULL)) {
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    if (bound != NULL &&
+        COACT__UNLIKELY(!coact__bound_take(bound, to.generation))) {
+        coact__blocks_free(&worker->blocks, envelope,
+                           envelope->item.size_class);
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    write_envelope(worker, to, envelope, number, payload, type->size);
+    return hand_over(worker, actor, envelope);
 }

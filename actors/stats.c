@@ -144,8 +144,7 @@ coact_each_actor(struct coact_runtime *runtime,
             .state = state_of(actor),
             .queued =
                 atomic_load_explicit(&actor->pending, memory_order_relaxed),
-            .since_ns =
-                atomic_load_explicit(&actor->since_ns, memory_order_relaxed)};
+            .since_ns = coact__since_ns(actor)};
         if (!each(context, &info)) {
             break;
         }

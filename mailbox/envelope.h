@@ -92,6 +92,13 @@ coact__envelope_of_item(struct coact__item *item)
     return (struct coact__envelope *)item; // its first member
 }
 
+/* The next in the list that it is on. */
+static inline struct coact__envelope *
+coact__envelope_next(const struct coact__envelope *envelope)
+{
+    return (struct coact__envelope *)(void *)envelope->item.node.next;
+}
+
 /* What is written into a fresh envelope but for its number and its sender. */
 static inline struct coact__envelope *
 coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,

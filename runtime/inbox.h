@@ -101,7 +101,7 @@ coact__inbox_claim(struct coact__inbox *inbox)
     return atomic_load_explicit(&inbox->word, memory_order_relaxed) ==
                listens &&
            atomic_compare_exchange_strong_explicit(&inbox->word, &listens, 0,
-                                                   memory_order_acq_rel,
+                                                   memory_order_acquire,
                                                    memory_order_relaxed); // A1
 }
 

@@ -54,6 +54,7 @@ struct watch {
     int64_t before_ns;
     uint64_t operations; /* at before_ns */
     bool were_behind;
+    bool was_global; /* something was in the global queue */
     bool has_served;
 };
 
@@ -341,7 +342,8 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     // Behind is_stuck: who sees the one finds the other.
     atomic_store_explicit(&stuck->ready.bias.attention, true,
                           memory_order_release);
-    coact__census_leave_anyway(&scheduler->census);
+    // If there is news, it is ours to see to: we go to work.
+    (void)coact__census_leave_anyway(&scheduler->census);
     (void)adopt(worker, stuck);
 }
 
@@ -773,11 +775,15 @@ look_for_work(struct watch *watch, const struct sight *sight, int events)
 {
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
+    bool has_global = coact__globalq_length(&scheduler->global) > 0;
+    bool others_run = coact__census_awake(&scheduler->census) > 0;
     bool is_news =
-        events > 0 || coact__globalq_length(&scheduler->global) > 0 ||
-        coact__worker_has_queued(worker) ||
+        events > 0 || coact__worker_has_queued(worker) ||
+        // Those that run come by; if they do not, it is for us.
+        (has_global && (!others_run || watch->was_global)) ||
         coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
         (sight->hoarder != NULL && adopt(worker, sight->hoarder));
+    watch->was_global = has_global;
     if (is_news) {
         coact__trial_begin_unmeasured(worker, watch->now_ns);
         return false;

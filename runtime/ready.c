@@ -77,7 +77,8 @@ coact__ready_pop_slowly(struct coact__ready *ready)
     if (COACT__LIKELY((coact__ready_waiting(ready) & ready->urgent) == 0 &&
                       !atomic_load_explicit(&ready->bias.attention,
                                             memory_order_relaxed))) {
-        if (ready->streak++ < COACT__STREAK) {
+        if (ready->streak < COACT__STREAK - 1) {
+            ready->streak++;
             r = pop_in_order(ready);
         } else {
             ready->streak = 0;
@@ -212,7 +213,7 @@ coact__ready_pop_nth(struct coact__ready *ready, uint32_t n)
             &ready->lines[i / COACT__RANKS][i % COACT__RANKS];
         if (n < line->count) {
             found = cut_nth(line, n);
-            coact__ready_count(ready, (uint32_t)-1);
+            coact__ready_count_out(ready, i / COACT__RANKS);
         } else {
             n -= line->count;
         }

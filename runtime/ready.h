@@ -101,7 +101,7 @@ uint32_t coact__ready_steal(struct coact__ready *own,
 uint32_t coact__ready_take_all(struct coact__ready *victim,
                                struct coact__batch *out);
 
-/* The same by the owner. */
+/* The same as take_all by the owner. */
 uint32_t coact__ready_give_up_all(struct coact__ready *ready,
                                   struct coact__batch *out);
 
@@ -147,21 +147,29 @@ coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
     coact__ready_count(ready, 1);
 }
 
+/* One was taken out of a line. */
+static inline void
+coact__ready_count_out(struct coact__ready *ready, uint32_t role)
+{
+    const struct coact__batch *lines = ready->lines[role];
+    coact__ready_count(ready, (uint32_t)-1);
+    if (lines[COACT__RANK_PROMPT].first == NULL &&
+        lines[COACT__RANK_PATIENT].first == NULL) {
+        atomic_store_explicit(
+            &ready->waiting,
+            atomic_load_explicit(&ready->waiting, memory_order_relaxed) &
+                ~(UINT32_C(1) << role),
+            memory_order_relaxed);
+    }
+}
+
 static inline struct coact__runnable *
 coact__ready_from_line(struct coact__ready *ready, enum coact__rank rank)
 {
-    struct coact__batch *lines = ready->lines[ready->role];
-    struct coact__runnable *r = coact__batch_pop(&lines[rank]);
+    struct coact__runnable *r =
+        coact__batch_pop(&ready->lines[ready->role][rank]);
     if (r != NULL) {
-        coact__ready_count(ready, (uint32_t)-1);
-        if (lines[COACT__RANK_PROMPT].first == NULL &&
-            lines[COACT__RANK_PATIENT].first == NULL) {
-            atomic_store_explicit(
-                &ready->waiting,
-                atomic_load_explicit(&ready->waiting, memory_order_relaxed) &
-                    ~(UINT32_C(1) << ready->role),
-                memory_order_relaxed);
-        }
+        coact__ready_count_out(ready, ready->role);
     }
     return r;
 }
@@ -242,7 +250,7 @@ coact__ready_pop(struct coact__ready *ready)
                       (coact__ready_waiting(ready) & ready->urgent) == 0 &&
                       !atomic_load_explicit(&ready->bias.attention,
                                             memory_order_relaxed) &&
-                      ready->streak < COACT__STREAK)) {
+                      ready->streak < COACT__STREAK - 1)) {
         struct coact__runnable *r =
             atomic_load_explicit(&ready->slot, memory_order_relaxed);
         atomic_store_explicit(&ready->slot, NULL, memory_order_relaxed);

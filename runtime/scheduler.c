@@ -41,6 +41,7 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
 {
     struct coact__worker *worker = &scheduler->workers[index];
     worker->scheduler = scheduler;
+    worker->table = scheduler->options.table;
     worker->index = index;
     worker->look_every = 1;
     worker->until_look = 1;

@@ -40,14 +40,18 @@ enum coact__after {
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
+/* In the order of their use: who wakes a task touches the first cache line. */
 struct coact__task {
     struct coact__runnable runnable; /* first */
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
+    void *_Atomic gate; /* the owner's: what is asked before something is
+                           pushed; NULL: nothing */
     struct coact__context context; /* fcontext is NULL while it has no stack */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
+    uint32_t number;     /* the owner's: which one of his this is */
     uint8_t stack_class; /* set before it first runs */
     uint8_t after;       /* enum coact__after */
 };
@@ -88,8 +92,6 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
-/* The same as wait, listening and for ever, by who knows its worker. */
-void coact__task_listen(struct coact__worker *worker, struct coact__task *task);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif

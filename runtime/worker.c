@@ -28,10 +28,10 @@
 
 #define LOOK_NS INT64_C(20000)
 #define LOOK_EVERY_MOST 256
-#define GLOBAL_BATCH 32
+#define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
 #define SPIN_NS INT64_C(30000)
-#define CHOICES 256
+#define CHOICES 32
 
 /* ---- Stacks ---- */
 
@@ -412,6 +412,24 @@ is_stopping(struct coact__scheduler *scheduler)
     return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
 }
 
+/* Make one that runs look up, so that it finds what is in the global queue before
+   the lookout does. */
+static void
+alert_one(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        if (other != worker && coact__worker_current(other) != NULL &&
+            !is_stuck(other)) {
+            atomic_store_explicit(&other->ready.bias.attention, true,
+                                  memory_order_relaxed);
+            return;
+        }
+    }
+}
+
 /* Everything that we have is for others to run. */
 static void
 hand_over(struct coact__worker *worker)
@@ -420,6 +438,7 @@ hand_over(struct coact__worker *worker)
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
         coact__park_announce(worker->scheduler);
+        alert_one(worker);
     }
 }
 
@@ -478,7 +497,7 @@ see_to_orders(struct coact__worker *worker)
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park(worker);
+        return coact__park_anyway(worker); // our own news would keep us
     }
     return true;
 }

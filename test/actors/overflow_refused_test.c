@@ -137,7 +137,8 @@ ruin_and_dig(void)
 __attribute__((noinline)) static int
 ruined_caller(void)
 {
-    return ruin_and_dig() + 1;
+    volatile int depth = ruin_and_dig(); // so that this frame stays
+    return depth + 1;
 }
 
 static void

@@ -57,6 +57,9 @@ set(coact_codegen
     -fvisibility=hidden -fstack-clash-protection
     # Debuggers and backtraces have the unwind tables; sanitizers follow frames.
     $<$<NOT:$<STREQUAL:${COACT_SANITIZE},>>:-fno-omit-frame-pointer>)
+if(COACT_MACHINE STREQUAL x86_64)
+  list(APPEND coact_codegen -mno-red-zone) # see runtime/context.h
+endif()
 
 check_include_file(valgrind/valgrind.h COACT_HAVE_VALGRIND_H)
 set(coact_defines
