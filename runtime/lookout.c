@@ -158,6 +158,23 @@ sum_up(const struct coact__inquiry *inquiry, struct coact__threadspan *span)
                             inquiry->last_ns - inquiry->first_ns, span);
 }
 
+static enum coact__report
+report_of(const struct coact__worker *other)
+{
+    // Relaxed: the lookout makes them one after another, and the lock orders
+    // what belongs to it; a stale answer costs one look.
+    return (enum coact__report)atomic_load_explicit(&other->report,
+                                                    memory_order_relaxed);
+}
+
+/* Under the lock. */
+static void
+set_report(struct coact__worker *other, enum coact__report report)
+{
+    atomic_store_explicit(&other->report, (uint8_t)report,
+                          memory_order_relaxed);
+}
+
 /* Has it been at it for so long by its own doing?  What came before the first
    question is taken for its own, up to a quarter. */
 static bool
@@ -167,7 +184,7 @@ is_to_report(const struct watch *watch, const struct coact__worker *other,
     int64_t least = watch->worker->scheduler->options.hog_report_ns;
     const struct coact__inquiry *inquiry = &other->inquiry;
     if (unmoved < least || inquiry->first_ns == 0 ||
-        other->report != COACT__REPORT_NONE) {
+        report_of(other) != COACT__REPORT_NONE) {
         return false;
     }
     struct coact__threadspan span;
@@ -367,12 +384,12 @@ end_stuck(struct coact__worker *worker)
 static bool
 end_report(struct coact__worker *worker, int64_t now_ns)
 {
-    if (worker->report == COACT__REPORT_BEING_MADE) {
+    if (report_of(worker) == COACT__REPORT_BEING_MADE) {
         worker->report_over_ns = now_ns; // who makes it tells
         return false;
     }
-    bool is_made = worker->report == COACT__REPORT_MADE;
-    worker->report = COACT__REPORT_NONE;
+    bool is_made = report_of(worker) == COACT__REPORT_MADE;
+    set_report(worker, COACT__REPORT_NONE);
     return is_made;
 }
 
@@ -467,7 +484,7 @@ report(struct watch *watch, struct coact__worker *other)
                     : COACT__THREADSTATE_NO_CALL,
         .sleeps = span.slept_ns > span.computed_ns};
     pthread_mutex_lock(&parking->lock);
-    other->report = COACT__REPORT_BEING_MADE;
+    set_report(other, COACT__REPORT_BEING_MADE);
     other->report_over_ns = 0;
     pthread_mutex_unlock(&parking->lock);
     // Behind the report: who comes back sees it.
@@ -478,7 +495,7 @@ report(struct watch *watch, struct coact__worker *other)
     pthread_mutex_lock(&parking->lock);
     int64_t over_ns = other->report_over_ns;
     bool is_open = is_said && over_ns == 0;
-    other->report = is_open ? COACT__REPORT_MADE : COACT__REPORT_NONE;
+    set_report(other, is_open ? COACT__REPORT_MADE : COACT__REPORT_NONE);
     pthread_mutex_unlock(&parking->lock);
     if (is_said && over_ns != 0) {
         tell_over(other, over_ns);

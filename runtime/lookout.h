@@ -72,9 +72,6 @@ enum coact__lookout_end {
 /* Keep the lookout.  from the worker that has the place, counted out */
 enum coact__lookout_end coact__lookout_keep(struct coact__worker *worker);
 
-/* Under the lock of the parking and later, `report` of a worker is read without
-   it by the lookout alone, who writes it. */
-
 /* By a worker that was asked to look up: true, it may go on; false, somebody
    works in its place and it is one too many. */
 bool coact__lookout_come_back(struct coact__worker *worker);

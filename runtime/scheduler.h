@@ -93,7 +93,8 @@ struct coact__worker {
     _Atomic bool has_long_slice; /* taken back by itself, when it parks */
     _Atomic bool is_stuck;       /* somebody stands in for it */
     bool is_blocked;             /* under lock: it is, and computes nothing */
-    enum coact__report report;   /* under lock: of the run that it is in */
+    _Atomic uint8_t report;      /* written under lock: enum coact__report, of
+                                    the run that it is in */
     int64_t report_over_ns;      /* under lock: when that was over, or 0 */
     _Atomic bool is_serving; /* runs a task beside those that are counted */
     struct coact__timers timers;
