@@ -161,12 +161,21 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
                : 0;
 }
 
+/* Supervisors and the like are known to behave before they have run. */
+static bool
+is_ours(const struct coact_mailbox *mailbox)
+{
+    return mailbox->name[0] == 'c' && strncmp(mailbox->name, "coact_", 6) == 0;
+}
+
 static void
 prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
              void (*body)(void), void *arg, const struct coact_options *options,
              uint8_t role)
 {
     coact__task_init(&actor->task, actor->task.scheduler, role);
+    actor->task.runnable.rank =
+        is_ours(mailbox) ? COACT__RANK_PROMPT : COACT__RANK_PATIENT;
     atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
     actor->body = body;
     actor->arg = arg;

@@ -358,6 +358,14 @@ COACT_API int coact_sleep(int64_t deadline_ns);
    from actor, waits yes, fails ECANCELED EPERM */
 COACT_API int coact_yield(void);
 
+/* For loops that compute for long: let others run if it is time for that, and
+   find out whether we are asked to end.  It costs some nanoseconds where nothing
+   asks, so it may stand in an inner loop.  Others run when we have had two
+   milliseconds, when a role with a target has somebody ready on our worker, or
+   when another works in its place already.
+   from actor, waits yes, fails ECANCELED EPERM */
+COACT_API int coact_checkpoint(void);
+
 typedef struct coact_timer_id {
     uint64_t id; /* 0 names none */
 } coact_timer_id;

@@ -44,6 +44,7 @@ struct coact__family;
 struct coact__role_delays;
 struct coact__mutexes;
 struct coact_limit;
+struct coact__stuck_record;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -219,6 +220,11 @@ struct coact_runtime {
     struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
 
     struct coact__hibernation hibernation;
+    struct coact__stuck_record *stuck_records; /* one for each worker slot */
+    struct coact__log_limit stuck_limit;
+    _Atomic uint32_t stuck_now;
+    _Atomic uint64_t stuck_ever;
+
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };

@@ -8,6 +8,7 @@
 #include "actors/node.h"
 #include "actors/role_internal.h"
 #include "actors/segv.h"
+#include "actors/stuck.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -57,7 +58,8 @@ set_options(struct coact_runtime *runtime,
                              sizeof(runtime->incarnation));
     }
     runtime->where = (uint64_t)runtime->incarnation << 32 | runtime->node;
-    return coact__segv_contain(runtime);
+    int rc = coact__stuck_prepare(ours->backtrace_signal);
+    return rc < 0 ? rc : coact__segv_contain(runtime);
 }
 
 /* At each look of a worker at the world: has coact_request_stop been here?  Is
@@ -79,6 +81,7 @@ free_rows(struct coact_runtime *runtime)
 {
     coact__free(runtime->counts);
     coact__free(runtime->slot_caches);
+    coact__free(runtime->stuck_records);
 }
 
 /* What each worker has for itself; the last row of counts is for all others. */
@@ -89,7 +92,9 @@ new_rows(struct coact_runtime *runtime, uint32_t workers)
         coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
     runtime->slot_caches =
         coact__alloc_zeroed(workers * sizeof(struct coact__slot_cache));
-    if (runtime->counts == NULL || runtime->slot_caches == NULL) {
+    runtime->stuck_records = coact__stuck_records_new(workers);
+    if (runtime->counts == NULL || runtime->slot_caches == NULL ||
+        runtime->stuck_records == NULL) {
         free_rows(runtime);
         return -ENOMEM;
     }
@@ -126,6 +131,11 @@ start_scheduler(struct coact_runtime *runtime)
         .run = coact__actor_run,
         .ended = coact__actor_ended,
         .look = look,
+        .stand_ins = ours->stand_ins,
+        .hog_ns = ours->hog_ns,
+        .hog_report_ns = ours->hog_report_ns,
+        .stuck = coact__stuck_tell,
+        .stuck_over = coact__stuck_over,
         .no_stack = coact__actor_no_stack};
     if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
         return rc;

@@ -98,6 +98,21 @@ add_blocking(struct coact__blocking *pool, struct coact_runtime_stats *out)
     out->blocking_longest_wait_ns = counts.longest_wait_ns;
 }
 
+static void
+add_stuck(struct coact_runtime *runtime, struct coact_runtime_stats *out)
+{
+    struct coact__parking *parking = &runtime->scheduler.parking;
+    out->actors_stuck =
+        atomic_load_explicit(&runtime->stuck_now, memory_order_relaxed);
+    out->actors_stuck_ever =
+        atomic_load_explicit(&runtime->stuck_ever, memory_order_relaxed);
+    out->stand_ins =
+        atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+    pthread_mutex_lock(&parking->lock);
+    out->threads = parking->threads;
+    pthread_mutex_unlock(&parking->lock);
+}
+
 void
 coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
@@ -116,6 +131,7 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     add_workers(&runtime->scheduler, out);
     add_stacks(&runtime->scheduler, out);
     add_blocking(&runtime->blocking, out);
+    add_stuck(runtime, out);
     coact__node_stats(runtime, out);
 }
 

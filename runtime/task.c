@@ -83,10 +83,10 @@ bool
 coact__task_start(struct coact__task *task)
 {
     struct coact__worker *worker = worker_here(task->scheduler);
-    if (worker != NULL && coact__worker_current(worker) != NULL) {
+    if (worker != NULL && coact__worker_current(worker) != NULL &&
+        task->runnable.rank == COACT__RANK_PATIENT) {
         return coact__ready_put_fresh(&worker->ready, &task->runnable);
     }
-    task->runnable.rank = COACT__RANK_PATIENT;
     if (worker != NULL) {
         coact__ready_put(&worker->ready, &task->runnable);
     } else {

@@ -30,7 +30,6 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
-#define LONG_RUNS 2
 #define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
@@ -67,7 +66,7 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < LONG_RUNS
+    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
                               ? COACT__RANK_PROMPT
                               : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
@@ -218,18 +217,15 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
-/* A look is due.  Who ran since the last one, alone, has had all of the time:
-   nobody but us has it in his hands before it is settled. */
+/* It has run alone, since `began_ns`: nobody but us has it in his hands before it
+   is settled. */
 static void
-judge_run(struct coact__worker *worker, uint64_t dispatches_before)
+judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
-    bool was_alone =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-        dispatches_before + 1;
-    if (coact__oracle_now_ns() - looked_ns(worker) < LONG_RUN_NS) {
+    if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
         left->long_runs = 0;
-    } else if (was_alone && left->long_runs < UINT8_MAX) {
+    } else if (left->long_runs < UINT8_MAX) {
         left->long_runs++;
     }
 }
@@ -262,13 +258,14 @@ run(struct coact__worker *worker, struct coact__task *task)
         !coact__worker_prepare(worker, task)) {
         return;
     }
-    uint64_t before =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    // With a look due behind it, it switches to nobody but us.
+    bool is_alone = worker->until_look == 1;
+    int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
-    if (worker->until_look == 1) {
-        judge_run(worker, before);
+    if (is_alone) {
+        judge_run(worker, began_ns);
     }
     coact__worker_settle(worker);
 }
@@ -362,16 +359,15 @@ look_in_passing(struct coact__worker *worker)
 
 /* ---- Finding one ---- */
 
-static struct coact__runnable *
-from_global(struct coact__worker *worker, uint32_t most)
+/* To our own lines, where their rank and role decide. */
+static void
+take_from_global(struct coact__worker *worker)
 {
     struct coact__batch batch = {0};
-    if (coact__globalq_pop(&worker->scheduler->global, most, &batch) == 0) {
-        return NULL;
+    if (coact__globalq_pop(&worker->scheduler->global, GLOBAL_BATCH, &batch) >
+        0) {
+        coact__ready_put_all(&worker->ready, &batch);
     }
-    struct coact__runnable *first = coact__batch_pop(&batch);
-    coact__ready_put_all(&worker->ready, &batch);
-    return first;
 }
 
 static bool
@@ -478,16 +474,14 @@ next_local(struct coact__worker *worker)
 static struct coact__runnable *
 next_task(struct coact__worker *worker)
 {
-    struct coact__runnable *found = NULL;
     if (--worker->until_look == 0) {
         look_in_passing(worker);
-        found = from_global(worker, GLOBAL_BATCH);
+        take_from_global(worker);
     }
+    struct coact__runnable *found = next_local(worker);
     if (found == NULL) {
+        take_from_global(worker);
         found = next_local(worker);
-    }
-    if (found == NULL) {
-        found = from_global(worker, GLOBAL_BATCH);
     }
     if (found == NULL) {
         coact__worker_look(worker);
