@@ -10,6 +10,8 @@
 #include "runtime/here.h"
 #include "runtime/memory.h"
 
+#include <coact/server.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -51,6 +53,9 @@ enum coact__after
 coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
+    if (COACT__UNLIKELY(actor->serves)) {
+        return coact__server_run(actor);
+    }
     coact__drain(actor);
     if (actor->stage == COACT__STAGE_ALIVE) {
         coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
@@ -77,8 +82,15 @@ coact__actor_no_stack(struct coact__task *task)
 
 /* ---- Spawning ---- */
 
-/* What a spawn has made so far, to be undone in one place. */
+/* What is to be spawned, and what the spawn has made so far, to be undone in one
+   place. */
 struct birth {
+    const struct coact_mailbox *mailbox;
+    void (*body)(void); /* or its handler */
+    void *arg;
+    bool serves;
+    coact_ref supervisor; /* nobody: none */
+    int64_t shutdown_ns;
     struct coact_runtime *runtime;
     struct coact__actor *spawner;
     struct coact__actor *actor;
@@ -93,23 +105,29 @@ most_stack_bytes(const struct coact_runtime *runtime)
 }
 
 static int
-check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
-            const struct coact_options *options, struct birth *birth)
+check_spawn(const struct coact_options *options, struct birth *birth)
 {
+    const char *call = birth->serves ? "coact_serve" : "coact_spawn";
     birth->spawner = coact__actor_here();
     birth->runtime =
         options->runtime != NULL ? options->runtime : coact__runtime_here();
     if (birth->runtime == NULL) {
-        return coact__misuse(NULL, -EPERM, "coact_spawn",
+        return coact__misuse(NULL, -EPERM, call,
                              "no runtime: attach the thread, or name one in "
                              "the options");
     }
-    if (mailbox == NULL || body == NULL) {
-        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
-                             "%s is NULL", body == NULL ? "body" : "mailbox");
+    if (birth->mailbox == NULL || birth->body == NULL) {
+        return coact__misuse(birth->runtime, -EINVAL, call, "%s is NULL",
+                             birth->mailbox == NULL ? "mailbox"
+                             : birth->serves        ? "handler"
+                                                    : "body");
+    }
+    if (options->init != NULL && !birth->serves) {
+        return coact__misuse(birth->runtime, -EINVAL, call,
+                             "an init is for servers");
     }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
-        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+        return coact__misuse(birth->runtime, -EINVAL, call,
                              "stack_bytes is %zu, and the most is %zu",
                              options->stack_bytes,
                              most_stack_bytes(birth->runtime));
@@ -119,7 +137,7 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
         birth->spawner = NULL;
     }
     if (birth->spawner == NULL && (options->link || options->monitor != NULL)) {
-        return coact__misuse(birth->runtime, -EPERM, "coact_spawn",
+        return coact__misuse(birth->runtime, -EPERM, call,
                              "only an actor of that runtime can be linked to "
                              "or monitor what it spawns");
     }
@@ -129,14 +147,18 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
 }
 
 static void
-prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
-             void (*body)(void), void *arg, const struct coact_options *options,
+prepare_slot(struct birth *birth, const struct coact_options *options,
              uint8_t role)
 {
+    struct coact__actor *actor = birth->actor;
     coact__task_init(&actor->task, actor->task.scheduler, role);
-    atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
-    actor->body = body;
-    actor->arg = arg;
+    atomic_store_explicit(&actor->mailbox, birth->mailbox,
+                          memory_order_relaxed);
+    actor->body = birth->body;
+    actor->arg = birth->arg;
+    actor->serves = birth->serves;
+    actor->has_begun = false;
+    actor->init = options->init;
     actor->destroy_arg = NULL; // ours only when the spawn has succeeded
     actor->first = actor->last = actor->held = actor->kept = NULL;
     actor->extra = NULL;
@@ -299,34 +321,31 @@ set_supervisor(struct coact__actor *actor, coact_ref supervisor,
 }
 
 static int
-spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
-      const struct coact_options *options, coact_ref supervisor,
-      int64_t shutdown_ns, coact_ref *out)
+spawn(struct birth *birth, const struct coact_options *options, coact_ref *out)
 {
-    struct birth birth = {0};
-    int rc = check_spawn(mailbox, body, options, &birth);
+    int rc = check_spawn(options, birth);
     if (rc == 0) {
-        birth.actor = coact__slot_take(birth.runtime, &rc);
+        birth->actor = coact__slot_take(birth->runtime, &rc);
     }
     if (rc == 0) {
-        prepare_slot(birth.actor, mailbox, body, arg, options,
-                     role_of(&birth, options));
-        birth.actor->task.stack_class =
-            stack_class_for(birth.runtime, options->stack_bytes);
-        rc = coact_ref_is_none(supervisor)
+        prepare_slot(birth, options, role_of(birth, options));
+        birth->actor->task.stack_class =
+            stack_class_for(birth->runtime, options->stack_bytes);
+        rc = coact_ref_is_none(birth->supervisor)
                  ? 0
-                 : set_supervisor(birth.actor, supervisor, shutdown_ns);
+                 : set_supervisor(birth->actor, birth->supervisor,
+                                  birth->shutdown_ns);
         if (rc == 0) {
-            rc = prepare_rest(&birth, options);
+            rc = prepare_rest(birth, options);
         }
         if (rc == 0) {
-            give_birth(&birth, options, out);
+            give_birth(birth, options, out);
             return 0;
         }
-        undo(&birth);
+        undo(birth);
     }
     if (options->destroy_arg != NULL) {
-        options->destroy_arg(arg);
+        options->destroy_arg(birth->arg);
     }
     return rc;
 }
@@ -335,7 +354,29 @@ int
 coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
              const struct coact_options *options, coact_ref *out)
 {
-    return spawn(mailbox, body, arg, options, (coact_ref){0}, 0, out);
+    struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
+    return spawn(&birth, options, out);
+}
+
+int
+coact__serve(const struct coact_mailbox *mailbox, void (*handler)(void),
+             void *state, const struct coact_options *options, coact_ref *out)
+{
+    struct birth birth = {
+        .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
+    return spawn(&birth, options, out);
+}
+
+/* By a supervisor. */
+static int
+spawn_below(struct birth *birth, const struct coact_options *options,
+            int64_t shutdown_ns, coact_ref *out)
+{
+    struct coact_options linked = *options;
+    linked.link = true;
+    birth->supervisor = coact_self();
+    birth->shutdown_ns = shutdown_ns;
+    return spawn(birth, &linked, out);
 }
 
 int
@@ -343,9 +384,18 @@ coact__spawn_child(const struct coact_mailbox *mailbox, void (*body)(void),
                    void *arg, const struct coact_options *options,
                    int64_t shutdown_ns, coact_ref *out)
 {
-    struct coact_options linked = *options;
-    linked.link = true;
-    return spawn(mailbox, body, arg, &linked, coact_self(), shutdown_ns, out);
+    struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
+    return spawn_below(&birth, options, shutdown_ns, out);
+}
+
+int
+coact__serve_child(const struct coact_mailbox *mailbox, void (*handler)(void),
+                   void *state, const struct coact_options *options,
+                   int64_t shutdown_ns, coact_ref *out)
+{
+    struct birth birth = {
+        .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
+    return spawn_below(&birth, options, shutdown_ns, out);
 }
 
 coact_ref

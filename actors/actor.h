@@ -72,6 +72,7 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    int (*init)(void **state);   /* of a server; see server.h */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function

@@ -19,6 +19,7 @@
 #include <coact/reason.h>
 #include <coact/ref.h>
 #include <coact/runtime.h>
+#include <coact/server.h>
 #include <coact/supervisor.h>
 #include <coact/time.h>
 

@@ -105,9 +105,14 @@ struct coact__actor {
     struct coact__envelope *kept; /* beyond their blocks */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
-    void (*body)(void);
+    void (*body)(void); /* of a server its handler */
     void *arg;
     void (*destroy_arg)(void *);
+    union {
+        struct coact__actor *next_free; /* of a slot that nobody has */
+        int (*init)(void **state);      /* of a server until it has begun */
+        void *state;                    /* of a server from then on */
+    };
     const char *_Atomic doing;
     _Atomic int64_t since_ns;
     char *label, *name;       /* changed under the runtime's lock; NULL: none */
@@ -115,8 +120,8 @@ struct coact__actor {
     int end_code;             /* from ASKED on */
     uint8_t stage;            /* enum coact__stage */
     bool traps;
-    bool is_killed;                 /* clean-ups may not wait */
-    struct coact__actor *next_free; /* of a slot that nobody has */
+    bool is_killed;         /* clean-ups may not wait */
+    bool serves, has_begun; /* see server.c */
 };
 
 enum {
@@ -354,6 +359,10 @@ coact__drain(struct coact__actor *actor)
 void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
                    const struct coact_reason *reason);
 
+/* Take the oldest message off the actor's own list, to be held.  False: there is
+   none. */
+bool coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out);
+
 /* Remove a message from the actor's own list; `before` is NULL for the first. */
 void coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
                     struct coact__envelope *envelope);
@@ -388,6 +397,9 @@ void coact__finish_unborn(struct coact__actor *actor, int code,
                           const char *text);
 
 void coact__run_defers(struct coact__actor *actor);
+
+/* One run of a server (server.c). */
+enum coact__after coact__server_run(struct coact__actor *actor);
 void coact__arena_free(struct coact__extra *extra);
 
 /* ---- watch.c, link.c, timer.c, name.c, ask.c ---- */
@@ -472,6 +484,11 @@ bool coact__call_is_over(struct coact_runtime *runtime,
    the news and shutdown_ns to end, then it is killed. */
 COACT_CHECKED int coact__spawn_child(const struct coact_mailbox *mailbox,
                                      void (*body)(void), void *arg,
+                                     const struct coact_options *options,
+                                     int64_t shutdown_ns, coact_ref *out);
+/* The same for a server. */
+COACT_CHECKED int coact__serve_child(const struct coact_mailbox *mailbox,
+                                     void (*handler)(void), void *state,
                                      const struct coact_options *options,
                                      int64_t shutdown_ns, coact_ref *out);
 coact_ref coact__supervisor_of_self(void);

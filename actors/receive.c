@@ -452,6 +452,17 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
                                   .open = true};
 }
 
+bool
+coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
+{
+    struct walk walk = {NULL, NULL, 0};
+    struct coact__envelope *found = walk_on(actor, &walk);
+    if (found != NULL) {
+        *out = hand_out(actor, found);
+    }
+    return found != NULL;
+}
+
 static bool
 has_passed(int64_t deadline_ns)
 {

@@ -132,7 +132,8 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "node"; or "running or ready" */
+                          "send", "I/O", "node"; "rest", a server without a
+                          stack; or "running or ready" */
     uint64_t queued;
     int64_t since_ns; /* when that state began */
 };

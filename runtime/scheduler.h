@@ -98,7 +98,7 @@ struct coact__scheduler_options {
     bool host_driven;
     struct coact__stacks_options stacks; /* of the smallest class */
     void *owner;
-    /* A task's body; says what becomes of the task: END or REST. */
+    /* A task's body; says what becomes of the task: END, REST or AGAIN. */
     enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
     void (*no_stack)(
@@ -120,6 +120,8 @@ struct coact__scheduler {
     struct coact__roles roles;
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
+    struct coact__stack reserve; /* of class 0; see worker.c */
+    _Atomic bool is_reserve_out;
     struct coact__depot depot;
     struct coact__blocks shared_blocks; /* of threads that are not workers */
     pthread_mutex_t shared_lock;
@@ -225,7 +227,7 @@ coact__worker_has_queued(struct coact__worker *worker)
 void coact__worker_settle(struct coact__worker *worker);
 
 /* Make a task ready to be switched to: give it a stack if it has none.  False:
-   there is none to be had, and the task has been ended. */
+   there is none to be had; the task has been ended, or waits for the reserve. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);
 

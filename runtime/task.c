@@ -37,6 +37,7 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     task->stack = (struct coact__stack){0};
     task->stack_class = 0;
     task->after = 0;
+    task->on_reserve = false;
     coact__inbox_open(&task->inbox);
 }
 

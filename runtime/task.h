@@ -8,7 +8,8 @@
  *
  * A task takes a stack when it first runs, not when it is started.  One that
  * ends a run with COACT__AFTER_REST gives it back, and begins anew, on another
- * stack, when something arrives.
+ * stack, when something arrives.  If there is none to be had then, it gets the
+ * scheduler's reserve, to end on without a wait.
  *
  * A task's memory is its owner's and must be type-stable: late wake-ups may
  * reach it after its end, and find a closed inbox or a task that looks again
@@ -37,6 +38,7 @@ enum coact__after {
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
+    COACT__AFTER_AGAIN,  /* its stack goes back; then as YIELD */
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
@@ -50,6 +52,7 @@ struct coact__task {
     struct coact__scheduler *scheduler;
     uint8_t stack_class; /* set before it first runs */
     uint8_t after;       /* enum coact__after */
+    bool on_reserve;     /* this run is its last, and must not wait */
 };
 
 /* A task at rest: open, without a stack, not scheduled. */

@@ -1,0 +1,102 @@
+/*
+ * server.c - an actor that is called for each message, and holds no stack
+ * between them.
+ *
+ *   begin   its init, in its first run
+ *   turn    one message, one call of the handler
+ *   run     turns, until there is no message (rest), or there were many (again),
+ *           or it is to end
+ *
+ * A run is on a stack that the worker lends.  A handler that suspends suspends
+ * the run, and so keeps the stack: nothing here knows of it.  For whoever is
+ * outside a server that rests is an actor that waits in receive.
+ *
+ * Invariants
+ *   V1  Who rests has nothing on its own list.  What comes goes to the inbox,
+ *       and that wakes it; what it had taken out before would wake nobody.
+ *   V2  A run ends after TURNS turns at most, behind all that is ready.  So a
+ *       server that has always something to do is one of many, not the only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+
+#include <coact/server.h>
+#include <coact/supervisor.h>
+
+#include <errno.h>
+
+#define TURNS 64
+
+/* A message that the handler has not looked at is one without a case. */
+static void
+turn(struct coact__actor *actor, struct coact_receipt *at_hand)
+{
+    coact__mailbox_of(actor)->handle(actor->body, coact__ref_of(actor), at_hand,
+                                     actor->state);
+    coact__receipt_end(at_hand);
+}
+
+static enum coact__after
+end(struct coact__actor *actor, int code, const char *text)
+{
+    coact__end_life(actor, code, text);
+    return COACT__AFTER_END;
+}
+
+/* Our supervisor is told, as by a body that calls coact_started.  0, or why we
+   fail. */
+static int
+begin(struct coact__actor *actor)
+{
+    int (*init)(void **state) = actor->init;
+    void *state = actor->arg;
+    actor->has_begun = true;
+    int rc = init != NULL ? init(&state) : 0;
+    actor->state = state;
+    return rc == 0 ? coact_started() : rc;
+}
+
+/* As in a receive: who is asked to end is told once, before any message. */
+static bool
+is_to_end(struct coact__actor *actor)
+{
+    coact__drain(actor);
+    if (actor->stage == COACT__STAGE_ASKED) {
+        (void)coact__interrupted(actor);
+        struct coact_receipt cancelled = {
+            .number = offsetof(struct coact_accepts_always, coact_cancelled),
+            .open = true};
+        turn(actor, &cancelled);
+    }
+    return actor->stage != COACT__STAGE_ALIVE;
+}
+
+enum coact__after
+coact__server_run(struct coact__actor *actor)
+{
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    coact__drain(actor);
+    if (COACT__UNLIKELY(actor->task.on_reserve)) {
+        actor->is_killed = true; // others need the reserve: no wait on it
+        return end(actor, -ENOMEM, "no stack could be had for it");
+    }
+    if (!actor->has_begun) {
+        int rc = actor->stage == COACT__STAGE_ALIVE ? begin(actor) : -ECANCELED;
+        if (rc != 0) {
+            return end(actor, rc, "");
+        }
+    }
+    for (int turns = 0; turns < TURNS; turns++) {
+        struct coact_receipt at_hand;
+        if (is_to_end(actor)) {
+            return end(actor, COACT_NORMAL, "");
+        }
+        if (!coact__take_oldest(actor, &at_hand)) {
+            coact__note_wait(actor, "rest");
+            return COACT__AFTER_REST;
+        }
+        turn(actor, &at_hand);
+    }
+    return COACT__AFTER_AGAIN;
+}
