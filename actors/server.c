@@ -84,7 +84,7 @@ coact__server_run(struct coact__actor *actor)
     if (!actor->has_begun) {
         int rc = actor->stage == COACT__STAGE_ALIVE ? begin(actor) : -ECANCELED;
         if (rc != 0) {
-            return end(actor, rc, "");
+            return end(actor, rc, "its init failed");
         }
     }
     for (int turns = 0; turns < TURNS; turns++) {
