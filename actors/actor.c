@@ -61,6 +61,9 @@ coact__actor_run(struct coact__task *task)
         coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
                                         actor->arg);
     }
+    if (coact__end_quickly(actor)) {
+        return COACT__AFTER_END;
+    }
     coact__drain(actor); // a kill that came while we worked is the reason
     coact__end_life(actor, COACT_NORMAL, "");
     return COACT__AFTER_END;
@@ -156,11 +159,10 @@ prepare_slot(struct birth *birth, const struct coact_options *options,
                           memory_order_relaxed);
     actor->body = birth->body;
     actor->arg = birth->arg;
-    actor->serves = birth->serves;
-    actor->has_begun = false;
+    actor->serves = birth->serves ? COACT__SERVES_SOON : COACT__SERVES_NOT;
     actor->init = options->init;
     actor->destroy_arg = NULL; // ours only when the spawn has succeeded
-    actor->first = actor->last = actor->held = actor->kept = NULL;
+    actor->first = actor->held = actor->kept = NULL;
     actor->extra = NULL;
     atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
     actor->stage = COACT__STAGE_ALIVE;
@@ -182,24 +184,32 @@ stack_class_for(const struct coact_runtime *runtime, size_t bytes)
     return class;
 }
 
+/* A sixteenth of the bound, 64 at most; of a small one each by itself. */
+static uint16_t
+gives_after(uint32_t limit)
+{
+    uint32_t part = limit / 16 < 64 ? limit / 16 : 64;
+    return limit == 0 ? 0 : part == 0 ? 1 : (uint16_t)part;
+}
+
 static int
 prepare_bound(struct coact__actor *actor, const struct coact_options *options)
 {
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    struct coact__bound *bound = coact__bound_of(actor);
     if (bound == NULL && options->mailbox_messages > 0) {
         bound = coact__alloc_zeroed(sizeof(*bound));
         if (bound == NULL) {
             return -ENOMEM;
         }
         // Release pairs with the senders' acquire: a bound as it was made.
-        atomic_store_explicit(&actor->bound, bound, memory_order_release);
+        atomic_store_explicit(&actor->task.gate, bound, memory_order_release);
     }
+    actor->owed = 0;
+    actor->gives_after = gives_after(options->mailbox_messages);
     if (bound != NULL) {
-        coact__bound_open(
-            bound,
-            atomic_load_explicit(&actor->generation, memory_order_relaxed),
-            options->mailbox_messages, options->overflow == COACT_BLOCK);
+        coact__bound_open(bound, coact__generation_of(actor),
+                          options->mailbox_messages,
+                          options->overflow == COACT_BLOCK);
     }
     return 0;
 }
@@ -209,8 +219,7 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
 static void
 set_alive(struct coact__actor *actor)
 {
-    uint64_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    uint64_t generation = coact__generation_of(actor);
     bool has_supervisor =
         actor->extra != NULL && !coact_ref_is_none(actor->extra->supervisor);
     atomic_exchange_explicit(&actor->word,
@@ -271,7 +280,22 @@ undo(struct birth *birth)
     coact__slot_give(actor);
 }
 
-/* Everything is there: from the last line on the actor may run, and end. */
+/* Everything is there: from here on the actor may run, and end. */
+static void
+set_free(struct birth *birth, coact_ref *out)
+{
+    struct coact__actor *actor = birth->actor;
+    coact_ref ref = coact__ref_of(actor);
+    if (atomic_load_explicit(&birth->runtime->stopping, memory_order_acquire)) {
+        coact__shut_down(actor, ref.generation);
+    }
+    *out = ref;
+    if (coact__task_start(&actor->task) && birth->spawner != NULL) {
+        // So many have never run that more would only take memory: let them.
+        coact__give_way(birth->spawner);
+    }
+}
+
 static void
 give_birth(struct birth *birth, const struct coact_options *options,
            coact_ref *out)
@@ -287,14 +311,7 @@ give_birth(struct birth *birth, const struct coact_options *options,
         coact__bond_start(birth->spawner, birth->bond, ref);
     }
     COACT__COUNT_ONE(birth->runtime, spawned);
-    if (atomic_load_explicit(&birth->runtime->stopping, memory_order_acquire)) {
-        coact__shut_down(actor, ref.generation);
-    }
-    *out = ref;
-    if (coact__task_start(&actor->task) && birth->spawner != NULL) {
-        // So many have never run that more would only take memory: let them.
-        coact__give_way(birth->spawner);
-    }
+    set_free(birth, out);
 }
 
 /* The one that is asked for, else the spawner's. */
@@ -350,12 +367,56 @@ spawn(struct birth *birth, const struct coact_options *options, coact_ref *out)
     return rc;
 }
 
+/* Is there nothing to it but a body, or a handler? */
+static bool
+is_plain(const struct coact_options *options)
+{
+    return options->label == NULL && options->name == NULL &&
+           options->stack_bytes == 0 && options->mailbox_messages == 0 &&
+           !options->link && !options->trap_exit && options->monitor == NULL &&
+           options->runtime == NULL && options->destroy_arg == NULL &&
+           options->role.id == 0 && options->init == NULL;
+}
+
+/* A plain actor, by an actor whose worker has a slot to hand.  False: the long
+   way tells. */
+static bool
+spawn_quickly(struct birth *birth, const struct coact_options *options,
+              coact_ref *out)
+{
+    struct coact__worker *worker = coact__worker_here();
+    struct coact__task *self =
+        worker != NULL ? coact__worker_current(worker) : NULL;
+    if (self == NULL || birth->mailbox == NULL || birth->body == NULL ||
+        !is_plain(options)) {
+        return false;
+    }
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    struct coact__actor *actor =
+        atomic_load_explicit(&runtime->stopping, memory_order_acquire)
+            ? NULL
+            : coact__slot_take_quickly(worker);
+    if (actor == NULL) {
+        return false;
+    }
+    birth->runtime = runtime;
+    birth->spawner = (struct coact__actor *)self;
+    birth->actor = actor;
+    prepare_slot(birth, options, self->runnable.role);
+    actor->owed = actor->gives_after = 0;
+    set_alive(actor);
+    COACT__COUNT_ONE_ON(worker, spawned);
+    set_free(birth, out);
+    return true;
+}
+
 int
 coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
              const struct coact_options *options, coact_ref *out)
 {
     struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
-    return spawn(&birth, options, out);
+    return spawn_quickly(&birth, options, out) ? 0
+                                               : spawn(&birth, options, out);
 }
 
 int
@@ -364,7 +425,8 @@ coact__serve(const struct coact_mailbox *mailbox, void (*handler)(void),
 {
     struct birth birth = {
         .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
-    return spawn(&birth, options, out);
+    return spawn_quickly(&birth, options, out) ? 0
+                                               : spawn(&birth, options, out);
 }
 
 /* By a supervisor. */

@@ -437,7 +437,7 @@ COACT_API COACT_CHECKED int coact__send_wait(coact_ref to, int64_t deadline_ns,
                                              uint32_t number, void *payload);
 COACT_API struct coact_receipt
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count);
-COACT_API void coact__receipt_close(struct coact_receipt *receipt);
+COACT_API void coact__receipt_close(void *message, bool was_taken);
 COACT_API void *coact__keep(void *message);
 
 /* The message, for the first arm that is meant. */
@@ -455,8 +455,9 @@ coact__take(struct coact_receipt *receipt, uint32_t number)
 static inline void
 coact__receipt_end(struct coact_receipt *receipt)
 {
+    // By value, so that the receipt itself need not lie in memory.
     if (receipt->message != NULL) {
-        coact__receipt_close(receipt);
+        coact__receipt_close(receipt->message, receipt->taken);
     }
 }
 COACT_API COACT_CHECKED int coact__ask(coact_ref to, struct coact_type *type,

@@ -29,6 +29,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -152,7 +153,7 @@ lose_call(struct coact_runtime *runtime, struct coact__actor *actor,
     uint64_t peer = atomic_load_explicit(&call->peer, memory_order_acquire);
     uint64_t word = atomic_load_explicit(&call->word, memory_order_acquire);
     const struct coact__request request = {
-        .caller = {runtime->node, runtime->incarnation, actor->slot, 0},
+        .caller = {runtime->node, runtime->incarnation, actor->task.number, 0},
         .call = number_of(word)};
     if (peer == peer_of(request.call, node) &&
         word % COACT__CALL_STATES == COACT__CALL_WAITING) {
@@ -350,6 +351,7 @@ ask_inside(struct coact__actor *actor, coact_ref to, struct coact_type *type,
              : extra == NULL                           ? -ENOMEM
                                                        : 0;
     if (rc == 0) {
+        coact__switch_check(actor, "ask");
         rc = coact__wait_begin_with(actor, type, payload);
     }
     if (rc == 0 && coact__type_owns(type)) {

@@ -13,7 +13,7 @@
 struct coact__actor *
 coact__actor_here(void)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     // The task is the actor's first member.
     return worker != NULL ? (struct coact__actor *)coact__worker_current(worker)
                           : NULL;
@@ -60,7 +60,7 @@ is_worker_of(struct coact_runtime *runtime, struct coact__worker *worker)
 void
 coact__count_many(struct coact_runtime *runtime, size_t counter, uint64_t n)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     bool is_ours = is_worker_of(runtime, worker);
     uint32_t row = is_ours ? worker->index : runtime->scheduler.worker_slots;
     _Atomic uint64_t *at =
@@ -109,7 +109,7 @@ int
 coact__misuse(struct coact_runtime *runtime, int code, const char *call,
               const char *format, ...)
 {
-    char what[160];
+    char what[256];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);

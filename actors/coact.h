@@ -9,13 +9,17 @@
 #define COACT_COACT_H
 
 #include <coact/actor.h>
+#include <coact/blocking.h>
 #include <coact/cluster.h>
 #include <coact/error.h>
 #include <coact/io.h>
 #include <coact/log.h>
+#include <coact/lookup.h>
 #include <coact/mailbox.h>
 #include <coact/main.h>
 #include <coact/message.h>
+#include <coact/mutex.h>
+#include <coact/no_switch.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
 #include <coact/runtime.h>

@@ -6,12 +6,15 @@
  * likely to fail comes first; a fault in the handler itself ends the process
  * as the first one would have.
  *
- * The handler is the process's, so its few words are static: the only mutable
- * static data of coact.  They are written once, before the handler is there.
+ * The handler is the process's, so its few words are static, as are those of
+ * segv.c and overflow.c.  They are written once, before the handler is there.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/crash.h"
+
 #include "actors/life.h"
+#include "actors/segv.h"
 #include "runtime/altstack.h"
 #include "runtime/here.h"
 
@@ -27,7 +30,8 @@
 #define LINE_BYTES 256
 #define FRAMES 48
 
-static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+/* And SIGSEGV, which has others to ask first (segv.c). */
+static const int crash_signals[] = {SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 // Taken once; release pairs with the handlers' acquire: the name.
 static atomic_int is_installed;
@@ -108,9 +112,8 @@ say_signal(int sig, const siginfo_t *info)
     say(&line);
 }
 
-/* The actor whose code was interrupted; NULL if it was somebody else's. */
-static const struct coact__actor *
-actor_at_fault(void)
+const struct coact__actor *
+coact__actor_at_fault(void)
 {
     const struct coact__worker *worker = coact__here()->worker;
     if (worker == NULL || coact__worker_current(worker) == NULL ||
@@ -121,7 +124,8 @@ actor_at_fault(void)
 }
 
 static void
-say_overflow(const struct coact__actor *actor, const void *address)
+say_overflow(const struct coact__actor *actor, const void *address,
+             const ucontext_t *context)
 {
     const struct coact__scheduler *scheduler =
         &coact__runtime_of(actor)->scheduler;
@@ -133,8 +137,10 @@ say_overflow(const struct coact__actor *actor, const void *address)
     }
     struct line line = {.bytes = 0};
     bool is_its_own = stack.low == actor->task.stack.low;
-    put(&line, is_its_own ? "stack overflow of actor "
-                          : "wild access to the guard of a stack, by actor ");
+    put(&line, !is_its_own ? "wild access to the guard of a stack, by actor "
+               : coact__overflow_is_one(actor, context)
+                   ? "stack overflow of actor "
+                   : "wild access to the guard of its own stack, by actor ");
     put(&line, coact__label_of(actor));
     put(&line, ", stack ");
     put_number(&line, stack.bytes, 10);
@@ -143,9 +149,8 @@ say_overflow(const struct coact__actor *actor, const void *address)
 }
 
 static void
-say_actor(int sig, const siginfo_t *info)
+say_actor(const struct coact__actor *actor)
 {
-    const struct coact__actor *actor = actor_at_fault();
     struct line line = {.bytes = 0};
     if (actor == NULL) {
         put(&line, "in no actor's code");
@@ -155,39 +160,95 @@ say_actor(int sig, const siginfo_t *info)
     put(&line, "in actor ");
     put(&line, coact__label_of(actor));
     put(&line, " (");
-    put_number(&line, actor->slot, 10);
+    put_number(&line, actor->task.number, 10);
     put(&line, ".");
-    put_number(&line,
-               atomic_load_explicit(&actor->generation, memory_order_relaxed),
-               10);
+    put_number(&line, coact__generation_of(actor), 10);
     put(&line, ", mailbox ");
     put(&line, coact__mailbox_of(actor)->name);
     put(&line, ")");
     say(&line);
-    if (has_address(sig, info)) {
-        say_overflow(actor, info->si_addr);
+}
+
+static void
+say_refusal(const struct coact__overflow_refusal *refusal)
+{
+    struct line line = {.bytes = 0};
+    put(&line, "not contained: ");
+    put(&line, refusal->why);
+    put(&line, refusal->at != NULL ? ", at" : "");
+    say(&line);
+    if (refusal->at != NULL) {
+        backtrace_symbols_fd(&refusal->at, 1, STDERR_FILENO);
+    }
+}
+
+void
+coact__crash_say_refusal(const struct coact__actor *actor,
+                         const siginfo_t *info, const ucontext_t *context,
+                         const struct coact__overflow_refusal *refusal)
+{
+    say_overflow(actor, info->si_addr, context);
+    say_refusal(refusal);
+}
+
+void
+coact__crash_report(int sig, const siginfo_t *info, const ucontext_t *context,
+                    const struct coact__overflow_refusal *refusal)
+{
+    // Acquire pairs with the release of the install.
+    if (atomic_load_explicit(&is_installed, memory_order_acquire) == 0) {
+        return;
+    }
+    const struct coact__actor *actor = coact__actor_at_fault();
+    say_signal(sig, info);
+    say_actor(actor);
+    if (actor != NULL && has_address(sig, info)) {
+        say_overflow(actor, info->si_addr, context);
+    }
+    if (refusal != NULL && refusal->why != NULL) {
+        say_refusal(refusal);
+    }
+    void *frames[FRAMES];
+    int count = backtrace(frames, FRAMES);
+    backtrace_symbols_fd(frames, count, STDERR_FILENO);
+}
+
+void
+coact__crash_die(int sig, const siginfo_t *info)
+{
+    signal(sig, SIG_DFL);
+    // A fault happens again when we return; what was sent has to be sent again,
+    // and arrives then.
+    if (info->si_code <= 0) {
+        raise(sig);
     }
 }
 
 static void
 report(int sig, siginfo_t *info, void *context)
 {
-    (void)context;
     int before = *coact__errno_here();
-    // Acquire pairs with the release of the install.
-    if (atomic_load_explicit(&is_installed, memory_order_acquire) != 0) {
-        say_signal(sig, info);
-        say_actor(sig, info);
-        void *frames[FRAMES];
-        int count = backtrace(frames, FRAMES);
-        backtrace_symbols_fd(frames, count, STDERR_FILENO);
-    }
-    // The default is back (SA_RESETHAND).  A fault happens again when we
-    // return; what was sent has to be sent again, and arrives then.
-    if (info->si_code <= 0) {
-        raise(sig);
-    }
+    // The default is back already (SA_RESETHAND).
+    coact__crash_report(sig, info, context, NULL);
+    coact__crash_die(sig, info);
     *coact__errno_here() = before;
+}
+
+/* All but SIGSEGV. */
+static int
+install(void)
+{
+    struct sigaction action = {.sa_sigaction = report,
+                               .sa_flags =
+                                   SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]);
+         i++) {
+        if (sigaction(crash_signals[i], &action, NULL) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 int
@@ -210,15 +271,6 @@ coact_install_crash_report(struct coact_runtime *runtime, const char *name)
     // The main thread's lasts as long as the process, so it is not taken back.
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
-    struct sigaction action = {.sa_sigaction = report,
-                               .sa_flags =
-                                   SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]);
-         i++) {
-        if (sigaction(crash_signals[i], &action, NULL) != 0) {
-            return -errno;
-        }
-    }
-    return 0;
+    int rc = coact__segv_report();
+    return rc == 0 ? install() : rc;
 }

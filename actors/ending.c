@@ -15,6 +15,8 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/overflow.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
@@ -36,9 +38,7 @@ kill_at_doom(struct coact__timer *timer)
         (struct coact__extra *)(void *)((char *)timer -
                                         offsetof(struct coact__extra, doom));
     // Armed by the actor and cancelled at its end, so it is still the one.
-    coact__kill_local(
-        extra->owner,
-        atomic_load_explicit(&extra->owner->generation, memory_order_relaxed));
+    coact__kill_local(extra->owner, coact__generation_of(extra->owner));
 }
 
 struct coact__extra *
@@ -209,6 +209,13 @@ coact_defer(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
+__attribute__((noinline)) void
+coact__call_cleanup(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+    __asm__ volatile(""); // or the call would be a jump, and this no frame
+}
+
 static bool
 run_newest(struct coact__extra *extra)
 {
@@ -221,7 +228,7 @@ run_newest(struct coact__extra *extra)
     void (*fn)(void *) = defer->fn;
     void *arg = defer->arg;
     coact__free(defer);
-    fn(arg);
+    coact__call_cleanup(fn, arg);
     return true;
 }
 
@@ -319,9 +326,9 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
     }
     coact__log(coact__runtime_of(actor), level,
                "%s (actor %u.%u, mailbox %s) ended: %s%s%s",
-               coact__label_of(actor), actor->slot,
-               atomic_load_explicit(&actor->generation, memory_order_relaxed),
-               coact__mailbox_of(actor)->name, coact_reason_name(reason->code),
+               coact__label_of(actor), actor->task.number,
+               coact__generation_of(actor), coact__mailbox_of(actor)->name,
+               coact_reason_name(reason->code),
                reason->text[0] != '\0' ? ": " : "", reason->text);
 }
 
@@ -329,10 +336,9 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
 static void
 close_slot(struct coact__actor *actor, const struct coact_reason *reason)
 {
-    uint32_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
+    uint32_t generation = coact__generation_of(actor);
     atomic_store_explicit(&actor->word, 0, memory_order_release);
-    atomic_store_explicit(&actor->generation, generation + 1,
+    atomic_store_explicit(&actor->task.runnable.generation, generation + 1,
                           memory_order_release);
     struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {
@@ -342,8 +348,7 @@ close_slot(struct coact__actor *actor, const struct coact_reason *reason)
         coact__bounce(coact__runtime_of(actor), item,
                       item->generation == generation ? reason : &gone);
     }
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
+    struct coact__bound *bound = coact__bound_of(actor);
     if (bound != NULL) {
         coact__bound_close(bound);
     }
@@ -356,6 +361,7 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     struct coact__extra *extra = actor->extra;
     actor->stage = COACT__STAGE_GONE;
     say_end(actor, reason);
+    coact__mutexes_end(actor);
     drop_list(actor, actor->held, reason);
     drop_list(actor, actor->kept, reason);
     drop_list(actor, actor->first, reason);
@@ -366,7 +372,8 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
         coact__arena_free(extra);
     }
     if (actor->destroy_arg != NULL) {
-        actor->destroy_arg(actor->arg);
+        actor->destroy_arg(extra != NULL && extra->has_given ? extra->given
+                                                             : actor->arg);
     }
     coact__name_remove(actor);
     coact_ref self = coact__ref_of(actor);
@@ -414,6 +421,33 @@ grant_cleanups(struct coact__actor *actor, int code)
     }
 }
 
+/* Nobody waits for its end, and it leaves nothing behind. */
+static bool
+is_unattached(const struct coact__actor *actor)
+{
+    return coact__is_undisturbed(actor) && actor->extra == NULL &&
+           actor->first == NULL && actor->task.given == NULL &&
+           actor->held == NULL && actor->kept == NULL &&
+           actor->destroy_arg == NULL && actor->name == NULL &&
+           actor->label == NULL && actor->task.gate == NULL &&
+           actor->mutexes_held == 0;
+}
+
+bool
+coact__end_quickly(struct coact__actor *actor)
+{
+    struct coact_runtime *runtime = coact__runtime_of(actor);
+    if (!is_unattached(actor) ||
+        coact__log_wants(&runtime->log, COACT_LOG_DEBUG)) {
+        return false;
+    }
+    actor->stage = COACT__STAGE_GONE;
+    static const struct coact_reason normal = {.code = COACT_NORMAL};
+    close_slot(actor, &normal);
+    COACT__COUNT_ONE_ON(coact__worker_here(), ended);
+    return true;
+}
+
 void
 coact__end_life(struct coact__actor *actor, int code, const char *text)
 {
@@ -430,9 +464,11 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
         }
         actor->stage = COACT__STAGE_ENDING;
     }
+    coact__no_switch_leave_all(actor);
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
     }
+    coact__overflow_over(actor);
     leave_world(actor, reason);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "runtime/held.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
 
@@ -43,9 +44,12 @@ coact_pump(struct coact_runtime *runtime, int64_t deadline_ns)
     }
     // Threads that wait in coact_ask or coact_join drive it too.
     pthread_mutex_lock(&runtime->pump_lock);
+    // It is held around the switches of actors, not by one of them.
+    struct coact__held held = coact__held_set_aside();
     coact__node_step(runtime);
     int64_t dispatches =
         coact__scheduler_pump(&runtime->scheduler, deadline_ns);
+    coact__held_put_back(held);
     pthread_mutex_unlock(&runtime->pump_lock);
     return dispatches;
 }

@@ -117,8 +117,7 @@ busy_ns(struct inmate *inmate)
         return 0;
     }
     int64_t now_ns = coact__oracle_now_ns();
-    int64_t waited_ns =
-        atomic_load_explicit(&actor->since_ns, memory_order_relaxed);
+    int64_t waited_ns = coact__since_ns(actor);
     if (inmate->busy_since_ns == 0 || waited_ns != inmate->waited_ns) {
         inmate->busy_since_ns = now_ns;
         inmate->waited_ns = waited_ns;

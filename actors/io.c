@@ -9,6 +9,7 @@
 #include "actors/io.h"
 
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
 #include "runtime/poller.h"
@@ -29,6 +30,13 @@ is_ready(int fd, short events)
 {
     struct pollfd one = {.fd = fd, .events = events};
     return poll(&one, 1, 0) > 0;
+}
+
+static int
+begin(struct coact__actor *actor)
+{
+    coact__switch_check(actor, "I/O");
+    return coact__wait_begin(actor);
 }
 
 /* One sleep, or none.  0: look again. */
@@ -53,7 +61,7 @@ wait_once(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
 static int
 wait_fd(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
 {
-    int rc = coact__wait_begin(actor);
+    int rc = begin(actor);
     while (rc == 0 && !is_ready(fd, events)) {
         rc = wait_once(actor, fd, events, deadline_ns);
     }
@@ -82,7 +90,7 @@ ssize_t
 coact_read(int fd, void *buffer, size_t bytes, int64_t deadline_ns)
 {
     struct coact__actor *actor = coact__actor_or_misuse("coact_read");
-    int rc = actor != NULL ? coact__wait_begin(actor) : -EPERM;
+    int rc = actor != NULL ? begin(actor) : -EPERM;
     while (rc == 0) {
         ssize_t got = read(fd, buffer, bytes);
         if (got >= 0) {
@@ -106,7 +114,7 @@ ssize_t
 coact_write(int fd, const void *buffer, size_t bytes, int64_t deadline_ns)
 {
     struct coact__actor *actor = coact__actor_or_misuse("coact_write");
-    int rc = actor != NULL ? coact__wait_begin(actor) : -EPERM;
+    int rc = actor != NULL ? begin(actor) : -EPERM;
     size_t done = 0;
     while (rc == 0 && done < bytes) {
         ssize_t put_now = put(fd, (const char *)buffer + done, bytes - done);
@@ -123,7 +131,7 @@ int
 coact_accept(int fd, int64_t deadline_ns)
 {
     struct coact__actor *actor = coact__actor_or_misuse("coact_accept");
-    int rc = actor != NULL ? coact__wait_begin(actor) : -EPERM;
+    int rc = actor != NULL ? begin(actor) : -EPERM;
     while (rc == 0) {
         int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0) {
@@ -151,7 +159,7 @@ coact_connect(const struct sockaddr *address, socklen_t bytes,
               int64_t deadline_ns)
 {
     struct coact__actor *actor = coact__actor_or_misuse("coact_connect");
-    int rc = actor != NULL ? coact__wait_begin(actor) : -EPERM;
+    int rc = actor != NULL ? begin(actor) : -EPERM;
     if (rc < 0) {
         return rc;
     }

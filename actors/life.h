@@ -18,6 +18,7 @@
 
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
+#include "runtime/blocking.h"
 #include "runtime/log_lines.h"
 #include "runtime/scheduler.h"
 #include "runtime/task.h"
@@ -38,6 +39,8 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__mutexes;
+struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
 enum coact__stage {
@@ -57,6 +60,9 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__mutexes *mutexes; /* where those that are held were locked */
+    bool has_given; /* a server's argument is not its state any more, */
+    void *given;    /* and is to be destroyed: this */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     coact_ref last_self; /* while its end is told */
@@ -71,6 +77,8 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    /* Clean-ups may look into it; or low is NULL. */
+    struct coact__stack overflowed;
 };
 
 /* An ask that is under way.  The number in the high bits moves on with every
@@ -91,38 +99,66 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* Is it a server, and has its init been called? */
+enum coact__serves {
+    COACT__SERVES_NOT, /* it has a body */
+    COACT__SERVES_SOON,
+    COACT__SERVES
+};
+
+/* When a wait began is kept in units of a millisecond, about; they wrap after 50
+   days. */
+#define COACT__SINCE_SHIFT 20
+
+/* In the order of their use: a message to an actor and its next wait touch the
+   first three cache lines. */
 struct coact__actor {
-    struct coact__task task; /* first; its scheduler is first in our runtime */
-    uint32_t slot;
-    _Atomic uint32_t generation;
-    _Atomic uint64_t word; /* generation << 32 | COACT__ACTOR_ flags */
-    struct coact__bound *_Atomic bound; /* NULL: never had a limit */
-    struct coact__call call;
+    _Alignas(64) struct coact__task task; /* first; its scheduler is first in
+                                             our runtime */
 
     // The actor's own.
-    struct coact__envelope *first, *last; /* taken from the inbox, in order */
-    struct coact__envelope *held; /* received, by blocks that are open */
-    struct coact__envelope *kept; /* beyond their blocks */
+    struct coact__envelope *first; /* taken from the inbox, in order */
+    struct coact__envelope *held;  /* received, by blocks that are open */
+    union {
+        struct {
+            uint8_t stage;     /* enum coact__stage */
+            uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
+            bool is_killed;    /* clean-ups may not wait */
+            bool spare;
+        };
+        uint32_t unusual; /* 0: a wait has nothing to see to but messages */
+    };
+    _Atomic uint32_t since_ms; /* as a number of 2^20 ns */
+    const char *_Atomic doing;
+    union {
+        struct coact__envelope *last; /* meaningless while first is NULL */
+        int (*init)(void **state);    /* of a server that has not run yet */
+    };
+    _Atomic uint32_t pending; /* written by the actor alone */
+    uint16_t gives_after;     /* so many places of our bound; 0: no bound */
+    uint16_t owed;            /* places that we have not given back yet */
+    _Atomic uint64_t
+        word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
     void (*body)(void); /* of a server its handler */
-    void *arg;
-    void (*destroy_arg)(void *);
     union {
+        void *arg; /* of a server that has begun its state */
         struct coact__actor *next_free; /* of a slot that nobody has */
-        int (*init)(void **state);      /* of a server until it has begun */
-        void *state;                    /* of a server from then on */
     };
-    const char *_Atomic doing;
-    _Atomic int64_t since_ns;
-    char *label, *name;       /* changed under the runtime's lock; NULL: none */
-    _Atomic uint32_t pending; /* written by the actor alone */
-    int end_code;             /* from ASKED on */
-    uint8_t stage;            /* enum coact__stage */
+    void (*destroy_arg)(void *);
+    struct coact__call call;        /* anyone's */
+    struct coact__envelope *kept;   /* received, beyond their blocks */
+    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    char *label, *name; /* changed under the runtime's lock; NULL: none */
+    int end_code;       /* from ASKED on */
+    uint16_t mutexes_held;
     bool traps;
-    bool is_killed;         /* clean-ups may not wait */
-    bool serves, has_begun; /* see server.c */
+    uint8_t serves; /* enum coact__serves */
 };
+
+_Static_assert(COACT__STAGE_ALIVE == 0,
+               "the usual stage is that of most waits");
 
 enum {
     COACT__ACTOR_KILL = 1,  /* asked for by coact_kill */
@@ -151,9 +187,11 @@ struct coact__slot_cache {
 
 struct coact_runtime {
     struct coact__scheduler scheduler;
+    struct coact__blocking blocking;
     struct coact_runtime_options options;
     struct coact__log log;
     uint32_t node, incarnation;
+    uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
     struct coact__counts *counts;       /* one for each worker slot, and one */
@@ -163,14 +201,39 @@ struct coact_runtime {
     pthread_mutex_t pump_lock; /* host-driven: one thread drives at a time */
     pthread_mutex_t lock;      /* the slots' free list, names, and `gone` */
     pthread_cond_t gone;
-    struct coact__actor *_Atomic *slabs; /* COACT__SLABS of them */
-    uint32_t slots;                      /* under lock: made so far */
+    struct coact__actor *table; /* of the slots; slots.c */
+    _Atomic uint32_t slots_end; /* those below it have memory */
+    void *range;                /* what table lies in */
+    size_t range_bytes;
+    uint32_t slots; /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
+
+/* The generation of whoever has the slot, or will. */
+static inline uint32_t
+coact__generation_of(const struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.runnable.generation,
+                                memory_order_acquire);
+}
+
+/* NULL: it never had a limit.  Acquire pairs with the release of who made it. */
+static inline struct coact__bound *
+coact__bound_of(struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.gate, memory_order_acquire);
+}
+
+static inline int64_t
+coact__since_ns(const struct coact__actor *actor)
+{
+    return (int64_t)atomic_load_explicit(&actor->since_ms, memory_order_relaxed)
+           << COACT__SINCE_SHIFT;
+}
 
 static inline struct coact_runtime *
 coact__runtime_of(const struct coact__actor *actor)
@@ -206,6 +269,10 @@ struct coact_runtime *coact__runtime_here(void);
 void coact__count(struct coact_runtime *runtime, size_t counter);
 void coact__count_many(struct coact_runtime *runtime, size_t counter,
                        uint64_t n);
+/* The same by a worker of that runtime. */
+#define COACT__COUNT_ONE_ON(worker, member)                                    \
+    coact__worker_count(                                                       \
+        &coact__runtime_of_worker(worker)->counts[(worker)->index].member, 1)
 #define COACT__COUNT_ONE(runtime, member)                                      \
     coact__count((runtime), offsetof(struct coact__counts, member))
 
@@ -254,20 +321,22 @@ void coact__shut_down(struct coact__actor *actor, uint32_t generation);
 struct coact__actor *coact__slot_take(struct coact_runtime *runtime, int *rc);
 void coact__slot_give(struct coact__actor *actor);
 
-/* Give the slots' memory back, with the runtime. */
+/* The same for an actor of this worker, if one is to hand; else NULL. */
+struct coact__actor *coact__slot_take_quickly(struct coact__worker *worker);
+
+/* Reserve room for all slots that the options allow, or fewer; give it back.
+   fails ENOMEM */
+COACT_CHECKED int coact__slots_init(struct coact_runtime *runtime);
 void coact__slots_free(struct coact_runtime *runtime);
 
 /* A slot by its number; NULL where there is none yet. */
 static inline struct coact__actor *
 coact__slot_at(struct coact_runtime *runtime, uint32_t slot)
 {
-    uint32_t slab = slot / COACT__SLAB_SLOTS;
-    if (slab >= COACT__SLABS) {
-        return NULL;
-    }
-    struct coact__actor *slots =
-        atomic_load_explicit(&runtime->slabs[slab], memory_order_acquire);
-    return slots != NULL ? &slots[slot % COACT__SLAB_SLOTS] : NULL;
+    return slot < atomic_load_explicit(&runtime->slots_end,
+                                       memory_order_acquire)
+               ? &runtime->table[slot]
+               : NULL;
 }
 
 /* The slot that an address of this runtime names, also if the actor is gone;
@@ -288,8 +357,7 @@ coact__is_current(struct coact__actor *actor, coact_ref ref)
 {
     // Generation 0 is that of a slot which nobody has had.
     return actor != NULL && ref.generation != 0 &&
-           atomic_load_explicit(&actor->generation, memory_order_acquire) ==
-               ref.generation;
+           coact__generation_of(actor) == ref.generation;
 }
 
 /* ---- Delivering ---- */
@@ -324,12 +392,36 @@ int coact__wait_begin(struct coact__actor *actor);
 int coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
                            void *payload);
 
+/* Is there nothing to see to before a wait: no end, no signal, no region?  A kill
+   ends a sleep, or notifies. */
+static inline bool
+coact__is_undisturbed(const struct coact__actor *actor)
+{
+    return actor->unusual == 0 && !coact__inbox_is_notified(&actor->task.inbox);
+}
+
+/* Give back the places in our bound of what we have taken. */
+void coact__give_places(struct coact__actor *actor);
+
 /* Sleep once, under a name for the list of actors; then act on what arrived. */
 void coact__wait(struct coact__actor *actor, const char *doing,
                  enum coact__inbox_flag how, int64_t deadline_ns);
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+static inline void
+coact__note_wait_on(const struct coact__worker *worker,
+                    struct coact__actor *actor, const char *doing)
+{
+    // Relaxed: for the list of actors, which is a picture in passing.
+    atomic_store_explicit(
+        &actor->since_ms,
+        (uint32_t)(atomic_load_explicit(&worker->looked_ns,
+                                        memory_order_relaxed) >>
+                   COACT__SINCE_SHIFT),
+        memory_order_relaxed);
+    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+}
 
 /* Let others run, in a call that does not wait: no signal is acted upon.  Does
    nothing where the actor must not be switched away from. */
@@ -363,9 +455,34 @@ void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
    none. */
 bool coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out);
 
+/* Only the actor writes it; the list of actors reads it now and then. */
+static inline void
+coact__change_pending(struct coact__actor *actor, uint32_t change)
+{
+    atomic_store_explicit(
+        &actor->pending,
+        atomic_load_explicit(&actor->pending, memory_order_relaxed) + change,
+        memory_order_relaxed);
+}
+
 /* Remove a message from the actor's own list; `before` is NULL for the first. */
-void coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
-                    struct coact__envelope *envelope);
+static inline void
+coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
+               struct coact__envelope *envelope)
+{
+    struct coact__envelope *after = coact__envelope_next(envelope);
+    if (before == NULL) {
+        actor->first = after;
+    } else {
+        before->item.node.next = envelope->item.node.next;
+    }
+    if (after == NULL) {
+        actor->last = before;
+    }
+    coact__change_pending(actor, (uint32_t)-1);
+}
+
+/* At the end of it. */
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 
@@ -389,6 +506,10 @@ _Noreturn void coact__finish(struct coact__actor *actor, int code,
 /* The same, but for leaving the stack: what comes next is to return. */
 void coact__end_life(struct coact__actor *actor, int code, const char *text);
 
+/* The end of an actor of which nothing has to be told or undone: true.  False:
+   there is something. */
+bool coact__end_quickly(struct coact__actor *actor);
+
 /* Set the kill flag of an actor, if it is still that one, and wake it. */
 void coact__kill_local(struct coact__actor *actor, uint32_t generation);
 
@@ -396,10 +517,18 @@ void coact__kill_local(struct coact__actor *actor, uint32_t generation);
 void coact__finish_unborn(struct coact__actor *actor, int code,
                           const char *text);
 
+/* Where all clean-ups are called from: a frame that overflow.c knows. */
+void coact__call_cleanup(void (*fn)(void *arg), void *arg);
+
 void coact__run_defers(struct coact__actor *actor);
 
 /* One run of a server (server.c). */
 enum coact__after coact__server_run(struct coact__actor *actor);
+
+/* Where it calls its handler, and its init: frames that overflow.c knows. */
+void coact__server_turn(struct coact__actor *actor,
+                        struct coact_receipt *at_hand);
+int coact__server_begin(struct coact__actor *actor, int (*init)(void **state));
 void coact__arena_free(struct coact__extra *extra);
 
 /* ---- watch.c, link.c, timer.c, name.c, ask.c ---- */

@@ -235,8 +235,11 @@ leave(struct play *play)
     int code = code_of(play);
     play->is_over = true;
     pthread_mutex_unlock(&play->lock);
+    struct coact_runtime_stats stats;
+    coact_stats(play->runtime, &stats);
     coact__log(play->runtime, COACT_LOG_ERROR,
-               "stop: the process is left with actors in it");
+               "stop: the process is left with %s in it",
+               stats.actors_alive > 0 ? "actors" : "calls that block");
     coact__family_abandon(play->runtime);
     _exit(code);
 }

@@ -10,6 +10,7 @@
 #include "actors/cluster.h"
 #include "actors/node.h"
 #include "actors/node_state.h"
+#include "actors/switch_check.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 #include "runtime/transport/wire.h"
@@ -286,6 +287,7 @@ await_inside(struct coact__actor *actor, uint32_t number, int64_t deadline_ns,
 {
     struct coact__node *node = coact__node_of(coact__runtime_of(actor));
     struct coact__node_waiter waiter = {.task = &actor->task};
+    coact__switch_check(actor, "node");
     int rc = coact__wait_begin(actor);
     if (rc < 0) {
         return rc;

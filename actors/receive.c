@@ -1,11 +1,8 @@
 /*
- * receive.c - from the inbox to the body.
+ * receive.c - from the actor's list to the body.
  *
- * What arrives is taken from the inbox in bursts, in order, and sorted: signals
- * are acted upon at once, messages go to the end of the actor's own list, where
- * no other thread can see them.  A receive looks only there.  It walks over
- * what it does not want once: when it has to wait, it goes on with what comes
- * after.
+ * A receive looks only at the actor's own list (arrivals.c).  It walks over what
+ * it does not want once: when it has to wait, it goes on with what comes after.
  *
  * A message that was received is on the list `held` of its actor until its
  * block ends, so that it is freed also when the block is never left: when the
@@ -14,6 +11,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -22,150 +20,6 @@
 #include <errno.h>
 
 #define NUMBER_OF(member) offsetof(struct coact_accepts_always, member)
-
-/* ---- The actor's own list ---- */
-
-/* Only the actor writes it; the list of actors reads it now and then. */
-static void
-set_pending(struct coact__actor *actor, uint32_t change)
-{
-    atomic_store_explicit(
-        &actor->pending,
-        atomic_load_explicit(&actor->pending, memory_order_relaxed) + change,
-        memory_order_relaxed);
-}
-
-void
-coact__enqueue(struct coact__actor *actor, struct coact__envelope *envelope)
-{
-    envelope->item.node.next = NULL;
-    if (actor->first == NULL) {
-        actor->first = envelope;
-    } else {
-        actor->last->item.node.next = &envelope->item.node;
-    }
-    actor->last = envelope;
-    set_pending(actor, 1);
-}
-
-static struct coact__envelope *
-next_of(struct coact__envelope *envelope)
-{
-    return (struct coact__envelope *)(void *)envelope->item.node.next;
-}
-
-void
-coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
-               struct coact__envelope *envelope)
-{
-    struct coact__envelope *after = next_of(envelope);
-    if (before == NULL) {
-        actor->first = after;
-    } else {
-        before->item.node.next = envelope->item.node.next;
-    }
-    if (after == NULL) {
-        actor->last = before;
-    }
-    set_pending(actor, (uint32_t)-1);
-}
-
-/* ---- From the inbox ---- */
-
-static void
-sort(struct coact__actor *actor, struct coact__item *item)
-{
-    struct coact__envelope *envelope = coact__envelope_of_item(item);
-    switch ((enum coact__kind)item->kind) {
-    case COACT__KIND_MESSAGE:
-    case COACT__KIND_REQUEST:
-    case COACT__KIND_EXIT_NEWS:
-        coact__enqueue(actor, envelope);
-        break;
-    case COACT__KIND_TICK:
-        if (coact__tick_arrived(envelope)) {
-            coact__enqueue(actor, envelope);
-        }
-        break;
-    case COACT__KIND_DOWN:
-        if (coact__watch_news_arrived(actor, envelope)) {
-            coact__enqueue(actor, envelope);
-        }
-        break;
-    case COACT__KIND_WATCH:
-    case COACT__KIND_UNWATCH:
-        coact__watch_arrived(actor, item);
-        break;
-    case COACT__KIND_LINK:
-    case COACT__KIND_UNLINK:
-    case COACT__KIND_EXIT:
-        coact__link_arrived(actor, item);
-        break;
-    }
-}
-
-/* coact_kill was here. */
-static void
-see_kill(struct coact__actor *actor)
-{
-    uint64_t word = atomic_load_explicit(&actor->word, memory_order_acquire);
-    if ((word & COACT__ACTOR_KILL) != 0 && !actor->is_killed) {
-        coact__ask_to_end(actor, COACT_KILLED, "");
-        actor->is_killed = true;
-    }
-}
-
-void
-coact__drain_all(struct coact__actor *actor)
-{
-    see_kill(actor);
-    uint32_t generation =
-        atomic_load_explicit(&actor->generation, memory_order_relaxed);
-    struct coact__inbox_node *node = coact__task_take(&actor->task);
-    while (node != NULL) {
-        struct coact__item *item = (struct coact__item *)node;
-        node = node->next;
-        if (COACT__LIKELY(item->generation == generation)) {
-            sort(actor, item);
-        } else {
-            coact__bounce(coact__runtime_of(actor), item,
-                          &(const struct coact_reason){.code = COACT_NOPROC});
-        }
-    }
-}
-
-void
-coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
-              const struct coact_reason *reason)
-{
-    struct coact__envelope *envelope = coact__envelope_of_item(item);
-    switch ((enum coact__kind)item->kind) {
-    case COACT__KIND_MESSAGE:
-        COACT__COUNT_ONE(runtime, dead_letters);
-        coact__envelope_drop(runtime, envelope, -ESRCH, reason);
-        break;
-    case COACT__KIND_REQUEST:
-        COACT__COUNT_ONE(runtime, dead_letters);
-        coact__envelope_drop(
-            runtime, envelope,
-            reason->code == COACT_NOPROC ? -ESRCH : -EOWNERDEAD, reason);
-        break;
-    case COACT__KIND_DOWN:
-    case COACT__KIND_EXIT_NEWS:
-    case COACT__KIND_TICK:
-        coact__envelope_drop(runtime, envelope, 0, NULL);
-        break;
-    case COACT__KIND_WATCH:
-    case COACT__KIND_UNWATCH:
-        coact__watch_bounced(runtime, item, reason);
-        break;
-    case COACT__KIND_LINK:
-    case COACT__KIND_UNLINK:
-    case COACT__KIND_EXIT:
-        coact__link_bounced(runtime, item, reason);
-        break;
-    }
-}
 
 /* ---- Waiting ---- */
 
@@ -212,19 +66,15 @@ coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
 void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
-    // Relaxed: for the list of actors, which is a picture in passing.
-    atomic_store_explicit(
-        &actor->since_ns,
-        atomic_load_explicit(&coact__here()->worker->looked_ns,
-                             memory_order_relaxed),
-        memory_order_relaxed);
-    atomic_store_explicit(&actor->doing, doing, memory_order_relaxed);
+    coact__note_wait_on(coact__here()->worker, actor, doing);
 }
 
 void
 coact__wait(struct coact__actor *actor, const char *doing,
             enum coact__inbox_flag how, int64_t deadline_ns)
 {
+    coact__give_places(actor);
+    coact__suspend_check(actor, doing);
     if (actor->stage == COACT__STAGE_ENDING &&
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
@@ -238,7 +88,7 @@ coact__wait(struct coact__actor *actor, const char *doing,
 void
 coact__give_way(struct coact__actor *actor)
 {
-    if (actor->stage == COACT__STAGE_ALIVE) {
+    if (actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0) {
         coact__note_wait(actor, "spawn");
         coact__task_yield(&actor->task);
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
@@ -247,7 +97,7 @@ coact__give_way(struct coact__actor *actor)
 
 /* ---- Received messages ---- */
 
-static void
+static inline void
 hold(struct coact__envelope **list, struct coact__envelope *envelope)
 {
     envelope->item.node.next = *list != NULL ? &(*list)->item.node : NULL;
@@ -261,7 +111,7 @@ hold(struct coact__envelope **list, struct coact__envelope *envelope)
 static void
 let_go(struct coact__envelope **list, struct coact__envelope *envelope)
 {
-    struct coact__envelope *after = next_of(envelope);
+    struct coact__envelope *after = coact__envelope_next(envelope);
     if (envelope->back != NULL) {
         envelope->back->item.node.next = envelope->item.node.next;
     } else {
@@ -276,7 +126,7 @@ static bool
 is_on(struct coact__envelope *list, struct coact__envelope *envelope)
 {
     while (list != NULL && list != envelope) {
-        list = next_of(list);
+        list = coact__envelope_next(list);
     }
     return list != NULL;
 }
@@ -397,16 +247,36 @@ is_stale(struct coact__actor *actor, struct coact__envelope *envelope)
                                coact__request_of(envelope));
 }
 
+void
+coact__give_places(struct coact__actor *actor)
+{
+    if (actor->owed > 0) {
+        coact__bound_give(coact__bound_of(actor), coact__generation_of(actor),
+                          actor->owed);
+        actor->owed = 0;
+    }
+}
+
+/* A message has left our queue: its place is free, some time soon. */
+static inline void
+owe_place(struct coact__actor *actor)
+{
+    if (COACT__LIKELY(actor->gives_after == 0)) {
+        return;
+    }
+    if (++actor->owed >= actor->gives_after || actor->first == NULL ||
+        coact__bound_has_waiters(coact__bound_of(actor))) {
+        coact__give_places(actor);
+    }
+}
+
 static void
 leave_queue(struct coact__actor *actor, struct coact__envelope *before,
             struct coact__envelope *envelope)
 {
     coact__unqueue(actor, before, envelope);
-    struct coact__bound *bound =
-        atomic_load_explicit(&actor->bound, memory_order_relaxed);
-    if (bound != NULL && envelope->item.kind <= COACT__KIND_REQUEST) {
-        coact__bound_give(bound, atomic_load_explicit(&actor->generation,
-                                                      memory_order_relaxed));
+    if (envelope->item.kind <= COACT__KIND_REQUEST) {
+        owe_place(actor);
     }
 }
 
@@ -421,8 +291,9 @@ static struct coact__envelope *
 walk_on(struct coact__actor *actor, struct walk *walk)
 {
     for (;;) {
-        struct coact__envelope *at =
-            walk->before != NULL ? next_of(walk->before) : actor->first;
+        struct coact__envelope *at = walk->before != NULL
+                                         ? coact__envelope_next(walk->before)
+                                         : actor->first;
         if (at == NULL) {
             return NULL;
         }
@@ -439,6 +310,15 @@ walk_on(struct coact__actor *actor, struct walk *walk)
 }
 
 static struct coact_receipt
+receipt_for(struct coact__actor *actor, struct coact__envelope *message)
+{
+    hold(&actor->held, message);
+    return (struct coact_receipt){.message = coact__payload_of(message),
+                                  .number = message->item.number,
+                                  .open = true};
+}
+
+static struct coact_receipt
 hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     if (envelope->item.kind == COACT__KIND_TICK) {
@@ -446,10 +326,7 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     } else if (envelope->item.kind == COACT__KIND_DOWN) {
         coact__watch_news_taken(actor, envelope);
     }
-    hold(&actor->held, envelope);
-    return (struct coact_receipt){.message = coact__payload_of(envelope),
-                                  .number = envelope->item.number,
-                                  .open = true};
+    return receipt_for(actor, envelope);
 }
 
 bool
@@ -475,6 +352,7 @@ static struct coact__envelope *
 await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
       uint32_t *number)
 {
+    coact__switch_check(actor, "receive");
     int rc = coact__wait_begin(actor);
     while (rc == 0) {
         struct coact__envelope *found = walk_on(actor, walk);
@@ -492,8 +370,9 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
     return NULL;
 }
 
-struct coact_receipt
-coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
+/* The long way, for whatever there may be. */
+static __attribute__((noinline)) struct coact_receipt
+receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
     struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
     if (actor == NULL) {
@@ -505,6 +384,64 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     return found != NULL
                ? hand_out(actor, found)
                : (struct coact_receipt){.number = number, .open = true};
+}
+
+/* The oldest message, if it is one like most.  NULL: the long way tells. */
+static inline struct coact__envelope *
+take_quickly(struct coact__actor *actor)
+{
+    struct coact__envelope *first = actor->first;
+    if (first != NULL) {
+        if (first->item.kind != COACT__KIND_MESSAGE) {
+            return NULL;
+        }
+        coact__unqueue(actor, NULL, first);
+        owe_place(actor);
+        return first;
+    }
+    struct coact__item *given = (struct coact__item *)actor->task.given;
+    if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
+        given->generation != coact__generation_of(actor)) {
+        return NULL;
+    }
+    actor->task.given = NULL;
+    owe_place(actor);
+    return coact__envelope_of_item(given);
+}
+
+/* Has nothing come at all? */
+static inline bool
+must_sleep(const struct coact__actor *actor)
+{
+    return actor->first == NULL && actor->task.given == NULL &&
+           coact__inbox_is_empty(&actor->task.inbox);
+}
+
+struct coact_receipt
+coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
+{
+    struct coact__worker *worker = coact__worker_here();
+    if (COACT__UNLIKELY(worker == NULL || count != 0 ||
+                        deadline_ns != COACT_FOREVER)) {
+        return receive_slowly(deadline_ns, numbers, count);
+    }
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
+    if (COACT__UNLIKELY(actor == NULL || !coact__is_undisturbed(actor))) {
+        return receive_slowly(deadline_ns, numbers, count);
+    }
+    if (must_sleep(actor)) {
+        coact__note_wait_on(worker, actor, "receive");
+        coact__task_leave(worker, &actor->task, COACT__AFTER_LISTEN);
+        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
+            return receive_slowly(deadline_ns, numbers, count);
+        }
+    }
+    struct coact__envelope *message = take_quickly(actor);
+    return COACT__LIKELY(message != NULL)
+               ? receipt_for(actor, message)
+               : receive_slowly(deadline_ns, numbers, count);
 }
 
 static void
@@ -521,26 +458,39 @@ say_unhandled(struct coact__actor *actor, struct coact__envelope *envelope)
     }
 }
 
-void
-coact__receipt_close(struct coact_receipt *receipt)
+/* Whatever it is that the block ends with. */
+static __attribute__((noinline)) void
+close_slowly(struct coact__actor *actor, struct coact__envelope *envelope,
+             bool was_taken)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    struct coact__actor *actor =
-        (struct coact__actor *)coact__worker_current(worker);
-    struct coact__envelope *envelope = coact__envelope_of(receipt->message);
-    if (COACT__UNLIKELY(actor->held != envelope) &&
-        !is_on(actor->held, envelope)) {
+    if (!is_on(actor->held, envelope)) {
         return; // kept, released or forwarded
     }
-    if (COACT__UNLIKELY(!receipt->taken)) {
+    if (!was_taken) {
         say_unhandled(actor, envelope);
     }
     let_go(&actor->held, envelope);
-    if (COACT__LIKELY(envelope->item.kind == COACT__KIND_MESSAGE)) {
-        coact__type_destroy(envelope->type, coact__payload_of(envelope));
-        coact__blocks_free(&worker->blocks, envelope,
-                           envelope->item.size_class);
-    } else {
-        drop(actor, envelope);
+    drop(actor, envelope);
+}
+
+void
+coact__receipt_close(void *message, bool was_taken)
+{
+    struct coact__worker *worker = coact__worker_here();
+    struct coact__actor *actor =
+        (struct coact__actor *)coact__worker_current(worker);
+    struct coact__envelope *envelope = coact__envelope_of(message);
+    if (COACT__UNLIKELY(actor->held != envelope || !was_taken ||
+                        envelope->item.kind != COACT__KIND_MESSAGE ||
+                        (coact__type_facts(envelope->type) &
+                         COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
+        close_slowly(actor, envelope, was_taken);
+        return;
     }
+    struct coact__envelope *outer = coact__envelope_next(envelope);
+    actor->held = outer;
+    if (COACT__UNLIKELY(outer != NULL)) {
+        outer->back = NULL;
+    }
+    coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
 }

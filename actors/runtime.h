@@ -6,8 +6,8 @@
  * the option host_driven, on the host's thread inside coact_pump, for a program
  * that has an event loop already.
  *
- * coact installs no signal handler, no atexit and no constructor, and writes
- * nothing but its log.
+ * coact installs no atexit and no constructor, no signal handler that was not
+ * asked for, and writes nothing but its log.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,6 +43,21 @@ struct coact_refusal {
     int code; /* why */
 };
 
+/* What an actor that runs over its stack ends. */
+enum coact_on_stack_overflow {
+    COACT_OVERFLOW_ABORT, /* the process, with a signal */
+    COACT_OVERFLOW_KILL_ACTOR
+    /* the actor, with COACT_STACK_OVERFLOW, where that is safe; else the
+       process, and standard error says why.  It is safe while only code of the
+       program is on the stack: not below a call of the C library, of another
+       library or of coact.  The clean-ups run; memory and locks that only the
+       actor's code knew of stay as they are.  To ask for it is to ask for a
+       handler of SIGSEGV, which stays there for ever and hands all else on to
+       the one before it.  A thread that calls coact_pump needs an alternate
+       signal stack; the one that calls coact_start gets one.  In a build with a
+       sanitizer it is ABORT, for the sanitizer reports it. */
+};
+
 /* All zero is a good runtime. */
 struct coact_runtime_options {
     uint32_t workers;      /* 0: the cores that this process may use */
@@ -59,6 +74,8 @@ struct coact_runtime_options {
     /* called for each, on the thread of the links;
                                 must not wait.  NULL: they are only counted */
     void *refused_context;
+    uint32_t blocking_threads; /* most threads for coact_blocking; 0: 64 */
+    enum coact_on_stack_overflow on_stack_overflow;
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -70,7 +87,8 @@ coact_start(const struct coact_runtime_options *options,
 
 /* Ask every actor to end and wait until all have: who is supervised, in the order
    of its tree.  When three quarters of the time have passed, what is left is
-   killed; with COACT_FOREVER it never is.  -ETIMEDOUT names in the log who has
+   killed; with COACT_FOREVER it never is.  Then wait until every call that was
+   given to coact_blocking has returned.  -ETIMEDOUT names in the log who has
    not ended, and the call may be repeated.
    from host, waits yes, fails ETIMEDOUT EPERM */
 COACT_API COACT_CHECKED int coact_stop(struct coact_runtime *runtime,
@@ -86,7 +104,8 @@ COACT_API void coact_request_stop(struct coact_runtime *runtime);
 COACT_API bool coact_is_stopping(const struct coact_runtime *runtime);
 
 /* Free a runtime that has stopped.  -EBUSY, and nothing is freed, while actors
-   are left, or if it was never stopped.
+   are left, or calls of coact_blocking that have not returned, or if it was never
+   stopped.
    from host, waits no, fails EBUSY */
 COACT_API int coact_free(struct coact_runtime *runtime);
 
@@ -118,7 +137,13 @@ struct coact_runtime_stats {
     uint64_t links_up, frames_in, frames_out, frames_rejected;
     uint64_t fields_unknown; /* skipped in messages of newer nodes */
     uint32_t workers, workers_active;
-    const char *stack_guards; /* "madvise", "mprotect" or "none" */
+    const char *stack_guards;  /* "madvise", "mprotect" or "none" */
+    uint32_t blocking_threads; /* there are now */
+    uint32_t blocking_busy;    /* of these, with a call that has not returned */
+    uint32_t blocking_queued;  /* calls that wait for a thread */
+    uint64_t blocking_done;    /* calls that returned to their actor */
+    uint64_t blocking_abandoned;      /* their actor did not wait for the end */
+    int64_t blocking_longest_wait_ns; /* of a call for a thread */
 };
 
 /* A picture of the counters; they are read one after another, while others run.
@@ -132,8 +157,8 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "node"; "rest", a server without a
-                          stack; or "running or ready" */
+                          "send", "I/O", "blocking", "node"; "rest", a server
+                          without a stack; or "running or ready" */
     uint64_t queued;
     int64_t since_ns; /* when that state began */
 };

@@ -8,6 +8,7 @@
  */
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
@@ -17,7 +18,7 @@
 
 /* A task that listens is claimed and given the item; so neither side has to go
    by the list in its inbox. */
-static bool
+static inline bool
 claim_and_give(struct coact__actor *actor, struct coact__item *item)
 {
     struct coact__task *task = &actor->task;
@@ -109,12 +110,6 @@ coact__dead_letter(struct coact_runtime *runtime,
                          &(const struct coact_reason){.code = COACT_NOPROC});
 }
 
-static struct coact__bound *
-bound_of(struct coact__actor *actor)
-{
-    return atomic_load_explicit(&actor->bound, memory_order_acquire);
-}
-
 /* Deliver to a local actor a message for which there is room. */
 static int
 deliver_or_bury(struct coact_runtime *runtime, coact_ref to,
@@ -133,7 +128,7 @@ dispatch_local(struct coact_runtime *runtime, coact_ref to,
 {
     struct coact__actor *actor = coact__slot_of(runtime, to);
     struct coact__bound *bound =
-        coact__is_current(actor, to) ? bound_of(actor) : NULL;
+        coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
     if (bound != NULL && !coact__bound_take(bound, to.generation)) {
         COACT__COUNT_ONE(runtime, refused);
         coact__envelope_drop(runtime, envelope, -ENOBUFS, NULL);
@@ -189,68 +184,49 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
     return envelope;
 }
 
-static void
+static inline void
 copy_payload(void *to, const void *from, size_t bytes)
 {
-    if (bytes == sizeof(uint64_t)) {
+    if (COACT__LIKELY(bytes == sizeof(uint64_t))) {
         memcpy(to, from, sizeof(uint64_t)); // most are so small; no call
     } else {
         memcpy(to, from, bytes);
     }
 }
 
-/* The way of most messages: from an actor to one of the same runtime that has no
-   bound and is there, and nothing in it is owned.  False: it was not taken. */
-static bool
-send_quickly(struct coact__worker *worker, coact_ref to,
-             struct coact_type *type, uint32_t number, const void *payload)
+/* The two halves of an address as one number each: what is compared and copied
+   most often. */
+static inline uint64_t
+where_of(coact_ref ref)
 {
-    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    struct coact__actor *self =
-        (struct coact__actor *)coact__worker_current(worker);
-    struct coact__actor *actor = coact__slot_of(runtime, to);
-    if (self == NULL || !coact__is_current(actor, to) ||
-        bound_of(actor) != NULL || coact__type_owns(type)) {
-        return false;
-    }
-    struct coact__envelope *envelope = coact__envelope_new_on(worker, type);
-    if (envelope == NULL) {
-        return false;
-    }
-    envelope->item.number = (uint16_t)number;
-    envelope->item.generation = to.generation;
-    envelope->from = (coact_ref){
-        runtime->node, runtime->incarnation, self->slot,
-        atomic_load_explicit(&self->generation, memory_order_relaxed)};
-    copy_payload(coact__payload_of(envelope), payload, type->size);
-    coact__worker_count(&worker->sends, 1);
-    if (claim_and_give(actor, &envelope->item)) {
-        coact__task_ready_on(worker, &actor->task);
-        return true;
-    }
+    return (uint64_t)ref.incarnation << 32 | ref.node;
+}
+
+/* The receiver does not listen: into its inbox, or it has just gone. */
+static __attribute__((noinline)) int
+push_instead(struct coact__worker *worker, struct coact__actor *actor,
+             struct coact__envelope *envelope)
+{
     switch (coact__inbox_push(&actor->task.inbox, &envelope->item.node)) {
     case COACT__INBOX_WOKEN:
-        coact__task_ready_on(worker, &actor->task);
-        return true;
+        coact__ready_put_next(&worker->ready, &actor->task.runnable);
+        return 0;
     case COACT__INBOX_PUSHED:
-        return true;
+        return 0;
     case COACT__INBOX_REFUSED:
         break;
     }
-    coact__worker_count(&worker->sends, (uint64_t)-1);
-    coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
-    return false; // it is gone by now; the long way says so
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    const coact_ref to = {runtime->node, runtime->incarnation,
+                          actor->task.number, envelope->item.generation};
+    coact__dead_letter(runtime, envelope, to);
+    return -ESRCH;
 }
 
-int
-coact__send(coact_ref to, struct coact_type *type, uint32_t number,
+static __attribute__((noinline)) int
+send_slowly(coact_ref to, struct coact_type *type, uint32_t number,
             void *payload)
 {
-    struct coact__worker *worker = coact__here()->worker;
-    if (COACT__LIKELY(worker != NULL) &&
-        COACT__LIKELY(send_quickly(worker, to, type, number, payload))) {
-        return 0;
-    }
     struct coact_runtime *runtime =
         sender_or_misuse(type, payload, "coact_send");
     if (runtime == NULL) {
@@ -262,6 +238,105 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     return envelope != NULL ? coact__dispatch(runtime, to, envelope) : rc;
 }
 
+/* Nothing of that size is to hand. */
+static __attribute__((noinline)) int
+send_with_more_blocks(struct coact__worker *worker, coact_ref to,
+                      struct coact_type *type, uint32_t number, void *payload)
+{
+    uint8_t size_class =
+        (uint8_t)(coact__type_facts(type) >> COACT__TYPE_CLASS_SHIFT);
+    return size_class != COACT__BLOCK_LARGE &&
+                   coact__blocks_refill(&worker->blocks, size_class)
+               ? coact__send(to, type, number, payload)
+               : send_slowly(to, type, number, payload);
+}
+
+/* It is about to run: what its stack and its slot hold next takes as long to come
+   from memory as we take to get there. */
+static inline void
+fetch_ahead(const struct coact__actor *actor)
+{
+    const char *stack = actor->task.context.fcontext;
+    __builtin_prefetch(stack, 1);
+    __builtin_prefetch(stack + 64, 1);
+    __builtin_prefetch(stack + 128, 1);
+    __builtin_prefetch(stack + 192, 1);
+    __builtin_prefetch(&actor->doing, 1);
+}
+
+/* Whom a message is for, if it goes the way of most: from an actor to one of the
+   same runtime that is there, and nothing in it is owned.  Else NULL. */
+static inline struct coact__actor *
+short_way(const struct coact__worker *worker, coact_ref to, uint32_t facts)
+{
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    // Not by coact__slot_at: the worker's own pointer saves a dependent load.
+    struct coact__actor *actor =
+        &((struct coact__actor *)worker->table)[to.slot];
+    return COACT__LIKELY(coact__worker_current(worker) != NULL &&
+                         where_of(to) == runtime->where &&
+                         (facts & COACT__TYPE_FLAGS) == COACT__TYPE_KNOWN &&
+                         to.slot < atomic_load_explicit(&runtime->slots_end,
+                                                        memory_order_acquire) &&
+                         coact__is_current(actor, to))
+               ? actor
+               : NULL;
+}
+
+static inline void
+write_envelope(const struct coact__worker *worker, coact_ref to,
+               struct coact__envelope *envelope, uint32_t number,
+               const void *payload, size_t bytes)
+{
+    const struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    const struct coact__task *self = coact__worker_current(worker);
+    envelope->item.number = (uint16_t)number;
+    envelope->item.generation = to.generation;
+    uint64_t who = (uint64_t)atomic_load_explicit(&self->runnable.generation,
+                                                  memory_order_relaxed)
+                       << 32 |
+                   self->number;
+    memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
+    memcpy(&envelope->from.slot, &who, sizeof(who));
+    copy_payload(coact__payload_of(envelope), payload, bytes);
+}
+
+/* There is room for it, and it is ours. */
+static inline int
+hand_over(struct coact__worker *worker, struct coact__actor *actor,
+          struct coact__envelope *envelope)
+{
+    coact__worker_count(&worker->sends, 1);
+    if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
+        return push_instead(worker, actor, envelope);
+    }
+    fetch_ahead(actor);
+    coact__ready_put_next(&worker->ready, &actor->task.runnable);
+    return 0;
+}
+
+/* What is rare is left to other functions, last of all, so that nothing has to be
+   kept for them. */
+int
+coact__send(coact_ref to, struct coact_type *type, uint32_t number,
+            void *payload)
+{
+    struct coact__worker *worker = coact__worker_here();
+    uint32_t facts = coact__type_facts(type);
+    struct coact__actor *actor =
+        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
+    if (COACT__UNLIKELY(actor == NULL || coact__bound_of(actor) != NULL)) {
+        return send_slowly(to, type, number, payload);
+    }
+    struct coact__envelope *envelope = coact__envelope_new_on(
+        worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
+    if (COACT__UNLIKELY(envelope == NULL)) {
+        return send_with_more_blocks(worker, to, type, number, payload);
+    }
+    write_envelope(worker, to, envelope, number, payload, type->size);
+    return hand_over(worker, actor, envelope);
+}
+
 /* ---- Waiting for room ---- */
 
 /* The bound of a local receiver, or NULL where there is none to wait for. */
@@ -270,7 +345,7 @@ bound_at(struct coact_runtime *runtime, coact_ref to)
 {
     struct coact__actor *actor =
         coact__is_local(runtime, to) ? coact__slot_of(runtime, to) : NULL;
-    return coact__is_current(actor, to) ? bound_of(actor) : NULL;
+    return coact__is_current(actor, to) ? coact__bound_of(actor) : NULL;
 }
 
 /* 0: a place is reserved. */
@@ -306,6 +381,7 @@ send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
                  struct coact_type *type, uint32_t number, void *payload)
 {
     struct coact_runtime *runtime = coact__runtime_of(actor);
+    coact__switch_check(actor, "send");
     int rc = coact__wait_begin_with(actor, type, payload);
     struct coact__bound *bound = bound_at(runtime, to);
     if (rc == 0 && bound != NULL && !coact__bound_take(bound, to.generation)) {
@@ -322,7 +398,7 @@ send_wait_inside(struct coact__actor *actor, coact_ref to, int64_t deadline_ns,
         envelope_with(runtime, type, number, payload, &rc);
     if (envelope == NULL) {
         if (bound != NULL) {
-            coact__bound_give(bound, to.generation);
+            coact__bound_give(bound, to.generation, 1);
         }
         return rc;
     }
@@ -356,8 +432,8 @@ send_job_run(void *arg)
                                job->type, job->number, payload);
 }
 
-int
-coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
+static __attribute__((noinline)) int
+send_wait_slowly(coact_ref to, int64_t deadline_ns, struct coact_type *type,
                  uint32_t number, void *payload)
 {
     struct coact_runtime *runtime =
@@ -376,4 +452,34 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
         coact__type_destroy(type, payload);
     }
     return rc < 0 ? rc : job.rc;
+}
+
+int
+coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
+                 uint32_t number, void *payload)
+{
+    struct coact__worker *worker = coact__worker_here();
+    uint32_t facts = coact__type_facts(type);
+    struct coact__actor *actor =
+        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
+    if (COACT__UNLIKELY(
+            actor == NULL ||
+            !coact__is_undisturbed(
+                (struct coact__actor *)coact__worker_current(worker)))) {
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    struct coact__envelope *envelope = coact__envelope_new_on(
+        worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
+    struct coact__bound *bound = coact__bound_of(actor);
+    if (COACT__UNLIKELY(envelope == NULL)) {
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    if (bound != NULL &&
+        COACT__UNLIKELY(!coact__bound_take(bound, to.generation))) {
+        coact__blocks_free(&worker->blocks, envelope,
+                           envelope->item.size_class);
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    write_envelope(worker, to, envelope, number, payload, type->size);
+    return hand_over(worker, actor, envelope);
 }

@@ -20,6 +20,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 
 #include <coact/server.h>
 #include <coact/supervisor.h>
@@ -29,11 +30,11 @@
 #define TURNS 64
 
 /* A message that the handler has not looked at is one without a case. */
-static void
-turn(struct coact__actor *actor, struct coact_receipt *at_hand)
+__attribute__((noinline)) void
+coact__server_turn(struct coact__actor *actor, struct coact_receipt *at_hand)
 {
     coact__mailbox_of(actor)->handle(actor->body, coact__ref_of(actor), at_hand,
-                                     actor->state);
+                                     actor->arg);
     coact__receipt_end(at_hand);
 }
 
@@ -44,16 +45,33 @@ end(struct coact__actor *actor, int code, const char *text)
     return COACT__AFTER_END;
 }
 
+/* From now on the state is what the handler gets; the argument is only kept if
+   it is to be destroyed. */
+static int
+set_state(struct coact__actor *actor, void *state)
+{
+    if (actor->destroy_arg != NULL && state != actor->arg) {
+        struct coact__extra *extra = coact__extra_of(actor);
+        if (extra == NULL) {
+            return -ENOMEM;
+        }
+        extra->given = actor->arg;
+        extra->has_given = true;
+    }
+    actor->arg = state;
+    return 0;
+}
+
 /* Our supervisor is told, as by a body that calls coact_started.  0, or why we
    fail. */
-static int
-begin(struct coact__actor *actor)
+__attribute__((noinline)) int
+coact__server_begin(struct coact__actor *actor, int (*init)(void **state))
 {
-    int (*init)(void **state) = actor->init;
     void *state = actor->arg;
-    actor->has_begun = true;
     int rc = init != NULL ? init(&state) : 0;
-    actor->state = state;
+    if (rc == 0) {
+        rc = set_state(actor, state);
+    }
     return rc == 0 ? coact_started() : rc;
 }
 
@@ -67,25 +85,46 @@ is_to_end(struct coact__actor *actor)
         struct coact_receipt cancelled = {
             .number = offsetof(struct coact_accepts_always, coact_cancelled),
             .open = true};
-        turn(actor, &cancelled);
+        coact__server_turn(actor, &cancelled);
     }
     return actor->stage != COACT__STAGE_ALIVE;
+}
+
+/* Between the turns of a server it is as in a wait. */
+static enum coact__after
+pause(struct coact__actor *actor, enum coact__after after)
+{
+    coact__give_places(actor);
+    coact__suspend_check(actor, "rest");
+    if (after == COACT__AFTER_REST) {
+        coact__note_wait(actor, "rest");
+    }
+    return after;
+}
+
+/* Its first run.  0: it serves. */
+static int
+run_first(struct coact__actor *actor)
+{
+    int (*init)(void **state) = actor->init; // a message overwrites it
+    actor->serves = COACT__SERVES;
+    coact__drain(actor);
+    return actor->stage == COACT__STAGE_ALIVE ? coact__server_begin(actor, init)
+                                              : -ECANCELED;
 }
 
 enum coact__after
 coact__server_run(struct coact__actor *actor)
 {
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
-    coact__drain(actor);
     if (COACT__UNLIKELY(actor->task.on_reserve)) {
+        coact__drain(actor);
         actor->is_killed = true; // others need the reserve: no wait on it
         return end(actor, -ENOMEM, "no stack could be had for it");
     }
-    if (!actor->has_begun) {
-        int rc = actor->stage == COACT__STAGE_ALIVE ? begin(actor) : -ECANCELED;
-        if (rc != 0) {
-            return end(actor, rc, "its init failed");
-        }
+    int rc = actor->serves == COACT__SERVES_SOON ? run_first(actor) : 0;
+    if (rc != 0) {
+        return end(actor, rc, "its init failed");
     }
     for (int turns = 0; turns < TURNS; turns++) {
         struct coact_receipt at_hand;
@@ -93,10 +132,9 @@ coact__server_run(struct coact__actor *actor)
             return end(actor, COACT_NORMAL, "");
         }
         if (!coact__take_oldest(actor, &at_hand)) {
-            coact__note_wait(actor, "rest");
-            return COACT__AFTER_REST;
+            return pause(actor, COACT__AFTER_REST);
         }
-        turn(actor, &at_hand);
+        coact__server_turn(actor, &at_hand);
     }
-    return COACT__AFTER_AGAIN;
+    return pause(actor, COACT__AFTER_AGAIN);
 }

@@ -75,8 +75,7 @@ COACT_BEGIN_DECLS
    message, and one that no arm takes is counted and logged.  There is no
    time-out: a timer's COACT_ON_TICK is what a server has instead.
    from actor, waits no, fails never */
-#define COACT_HANDLE(self)                                                     \
-    COACT__RECEIVE(self, coact__at_hand((self).at_hand))
+#define COACT_HANDLE(self) COACT__RECEIVE(self, coact__at_hand((self).at_hand))
 
 /* ---- Behind the macros --------------------------------------------------- */
 

@@ -1,10 +1,10 @@
 /*
  * slots.c - the places that actors live in.
  *
- * Slots come in slabs that are made when needed and freed with the runtime.
- * The table of slabs has its full length from the start (address space, not
- * memory), so that it never moves and a look-up takes no lock.  A slab is a huge
- * page: a million slots would be a quarter of a million page faults otherwise.
+ * The table of slots has its full length from the start, as address space, so
+ * that it never moves and a look-up is an addition.  Memory comes in slabs, when
+ * needed, and stays until the runtime is freed.  A slab is a huge page: a million
+ * slots would be tens of thousands of page faults otherwise.
  *
  * A slot's generation goes up by one when its actor ends: from then on the old
  * address names nobody.  A slot that has used up its generations is not used
@@ -13,8 +13,8 @@
  * Each worker keeps some free slots to hand; it exchanges bundles of them with
  * the runtime's list, under the lock.
  *
- * Memory orders: a slab is published with release and read with acquire: the
- * slots as they were made.  The generation is stored with release and loaded
+ * Memory orders: the end of what has memory is published with release and read
+ * with acquire: who finds a slot below it may touch it.  The generation is stored with release and loaded
  * with acquire: who finds it changed also finds the end that changed it.  `gone`
  * is stored with release and read with acquire, before `born`: who counts an end
  * also counts the birth that came before it, so that nobody is counted out who
@@ -31,11 +31,18 @@
 #include <sys/mman.h>
 
 #define SLAB_BYTES (COACT__SLAB_SLOTS * sizeof(struct coact__actor))
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 #define CACHE_BUNDLE 64u
 #define MANY_ACTORS (UINT32_C(1) << 20)
 
-_Static_assert(sizeof(struct coact__actor) <= 256,
-               "there may be a million, and an idle one is little else");
+/* What the sanitizers have to be told makes it larger. */
+#if !COACT__ASAN && !COACT__TSAN
+_Static_assert(
+    sizeof(struct coact__actor) == 256,
+    "there may be a million, and an idle one is little else; a power "
+    "of two, for the look-up");
+_Static_assert(SLAB_BYTES == 2 << 20, "a huge page");
+#endif
 
 bool
 coact__is_local(const struct coact_runtime *runtime, coact_ref ref)
@@ -48,47 +55,71 @@ coact_ref
 coact__ref_of(const struct coact__actor *actor)
 {
     const struct coact_runtime *runtime = coact__runtime_of(actor);
-    return (coact_ref){
-        runtime->node, runtime->incarnation, actor->slot,
-        atomic_load_explicit(&actor->generation, memory_order_acquire)};
+    return (coact_ref){runtime->node, runtime->incarnation, actor->task.number,
+                       coact__generation_of(actor)};
 }
 
-static struct coact__actor *
-new_slab(uint32_t slab)
+/* Address space for so many slots; whole slabs, aligned to a huge page. */
+static bool
+reserve(struct coact_runtime *runtime, size_t slots)
 {
-    if (coact__fails()) {
-        return NULL;
-    }
-    void *at = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t slabs = (slots + COACT__SLAB_SLOTS - 1) / COACT__SLAB_SLOTS;
+    size_t bytes = (slabs + 1) * SLAB_BYTES;
+    void *at = coact__fails()
+                   ? MAP_FAILED
+                   : mmap(NULL, bytes, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) {
-        return NULL;
+        return false;
     }
-    // The first one as small pages: most runtimes need few of them.
-    if (slab > 0) {
-        (void)madvise(at, SLAB_BYTES, MADV_HUGEPAGE);
+    uintptr_t aligned = ((uintptr_t)at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    runtime->range = at;
+    runtime->range_bytes = bytes;
+    runtime->table = (struct coact__actor *)aligned;
+    return true;
+}
+
+int
+coact__slots_init(struct coact_runtime *runtime)
+{
+    uint32_t most = runtime->options.max_actors;
+    // Where address space is limited we do with less of it.
+    while (!reserve(runtime, most)) {
+        if (most <= COACT__SLAB_SLOTS) {
+            return -ENOMEM;
+        }
+        most /= 2;
     }
-    return at;
+    runtime->options.max_actors = most;
+    return 0;
 }
 
 void
 coact__slots_free(struct coact_runtime *runtime)
 {
-    for (uint32_t i = 0; i < COACT__SLABS; i++) {
-        struct coact__actor *slots =
-            atomic_load_explicit(&runtime->slabs[i], memory_order_acquire);
-        uint32_t first = i * COACT__SLAB_SLOTS;
-        for (uint32_t j = 0; slots != NULL && j < COACT__SLAB_SLOTS &&
-                             first + j < runtime->slots;
-             j++) {
-            coact__free(
-                atomic_load_explicit(&slots[j].bound, memory_order_relaxed));
-        }
-        if (slots != NULL) {
-            munmap(slots, SLAB_BYTES);
-        }
+    for (uint32_t i = 0; i < runtime->slots; i++) {
+        coact__free(atomic_load_explicit(&runtime->table[i].task.gate,
+                                         memory_order_relaxed));
     }
-    coact__free(runtime->slabs);
+    munmap(runtime->range, runtime->range_bytes);
+}
+
+/* Under the lock: back the next slab with memory. */
+static bool
+open_slab(struct coact_runtime *runtime, uint32_t end)
+{
+    void *at = &runtime->table[end];
+    if (coact__fails() ||
+        mprotect(at, SLAB_BYTES, PROT_READ | PROT_WRITE) != 0) {
+        return false;
+    }
+    // The first one as small pages: most runtimes need few of them.
+    if (end > 0) {
+        (void)madvise(at, SLAB_BYTES, MADV_HUGEPAGE);
+    }
+    atomic_store_explicit(&runtime->slots_end, end + COACT__SLAB_SLOTS,
+                          memory_order_release);
+    return true;
 }
 
 /* Under the lock. */
@@ -100,22 +131,17 @@ new_slot(struct coact_runtime *runtime, int *rc)
         *rc = -EAGAIN;
         return NULL;
     }
-    uint32_t slab = slot / COACT__SLAB_SLOTS;
-    struct coact__actor *slots =
-        atomic_load_explicit(&runtime->slabs[slab], memory_order_relaxed);
-    if (slots == NULL) {
-        slots = new_slab(slab);
-        if (slots == NULL) {
-            *rc = -ENOMEM;
-            return NULL;
-        }
-        atomic_store_explicit(&runtime->slabs[slab], slots,
-                              memory_order_release);
+    uint32_t end =
+        atomic_load_explicit(&runtime->slots_end, memory_order_relaxed);
+    if (slot == end && !open_slab(runtime, end)) {
+        *rc = -ENOMEM;
+        return NULL;
     }
-    struct coact__actor *actor = &slots[slot % COACT__SLAB_SLOTS];
+    struct coact__actor *actor = &runtime->table[slot];
     actor->task.scheduler = &runtime->scheduler;
-    actor->slot = slot;
-    atomic_store_explicit(&actor->generation, 1, memory_order_relaxed);
+    actor->task.number = slot;
+    atomic_store_explicit(&actor->task.runnable.generation, 1,
+                          memory_order_relaxed);
     runtime->slots++;
     return actor;
 }
@@ -200,6 +226,22 @@ take_outside(struct coact_runtime *runtime, int *rc)
 }
 
 struct coact__actor *
+coact__slot_take_quickly(struct coact__worker *worker)
+{
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
+    struct coact__actor *actor = cache->first;
+    // One with a bound of its former life has to be prepared with more care.
+    if (actor == NULL || coact__bound_of(actor) != NULL) {
+        return NULL;
+    }
+    cache->first = actor->next_free;
+    cache->count--;
+    coact__worker_count(&runtime->counts[worker->index].born, 1);
+    return actor;
+}
+
+struct coact__actor *
 coact__slot_take(struct coact_runtime *runtime, int *rc)
 {
     struct coact__worker *worker = worker_here(runtime);
@@ -267,8 +309,7 @@ coact__slot_give(struct coact__actor *actor)
 {
     struct coact_runtime *runtime = coact__runtime_of(actor);
     struct coact__worker *worker = worker_here(runtime);
-    if (atomic_load_explicit(&actor->generation, memory_order_relaxed) !=
-        UINT32_MAX) {
+    if (coact__generation_of(actor) != UINT32_MAX) {
         put_back(runtime, worker, actor);
     }
     count_gone(runtime, worker);

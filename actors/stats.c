@@ -65,6 +65,19 @@ add_stacks(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
     }
 }
 
+static void
+add_blocking(struct coact__blocking *pool, struct coact_runtime_stats *out)
+{
+    struct coact__blocking_counts counts;
+    coact__blocking_count(pool, &counts);
+    out->blocking_threads = counts.threads;
+    out->blocking_busy = counts.busy;
+    out->blocking_queued = counts.queued;
+    out->blocking_done = counts.done;
+    out->blocking_abandoned = counts.abandoned;
+    out->blocking_longest_wait_ns = counts.longest_wait_ns;
+}
+
 void
 coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
@@ -82,6 +95,7 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     out->fields_unknown = SUM(runtime, unknown_fields);
     add_workers(&runtime->scheduler, out);
     add_stacks(&runtime->scheduler, out);
+    add_blocking(&runtime->blocking, out);
     coact__node_stats(runtime, out);
 }
 
@@ -116,8 +130,7 @@ coact_each_actor(struct coact_runtime *runtime,
             .state = state_of(actor),
             .queued =
                 atomic_load_explicit(&actor->pending, memory_order_relaxed),
-            .since_ns =
-                atomic_load_explicit(&actor->since_ns, memory_order_relaxed)};
+            .since_ns = coact__since_ns(actor)};
         if (!each(context, &info)) {
             break;
         }

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -53,6 +54,7 @@ coact_sleep(int64_t deadline_ns)
     if (actor == NULL) {
         return -EPERM;
     }
+    coact__switch_check(actor, "sleep");
     int rc = coact__wait_begin(actor);
     while (rc == 0 && (deadline_ns == COACT_FOREVER ||
                        coact__oracle_now_ns() < deadline_ns)) {
@@ -69,6 +71,7 @@ coact_yield(void)
     if (actor == NULL) {
         return -EPERM;
     }
+    coact__switch_check(actor, "yield");
     int rc = coact__wait_begin(actor);
     if (rc == 0) {
         // It counts as a wait for who looks whether the actor hangs.

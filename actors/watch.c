@@ -21,6 +21,7 @@
 #include "actors/watch.h"
 
 #include "actors/node.h"
+#include "actors/switch_check.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -371,6 +372,7 @@ join_inside(struct coact__actor *actor, coact_ref target, int64_t deadline_ns,
     if (coact_ref_equal(target, coact__ref_of(actor))) {
         return -EDEADLK;
     }
+    coact__switch_check(actor, "join");
     int rc = coact__wait_begin(actor);
     if (rc < 0) {
         return rc;

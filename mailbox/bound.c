@@ -34,28 +34,6 @@ coact__bound_open(struct coact__bound *bound, uint32_t generation,
     atomic_store_explicit(&bound->limit, limit, memory_order_release);
 }
 
-bool
-coact__bound_take(struct coact__bound *bound, uint32_t generation)
-{
-    uint32_t limit = atomic_load_explicit(&bound->limit, memory_order_acquire);
-    if (limit == 0) {
-        return true;
-    }
-    uint64_t taken =
-        atomic_load_explicit(&bound->taken, memory_order_seq_cst); // T1
-    do {
-        if (taken >> 32 != generation) {
-            return true;
-        }
-        if ((uint32_t)taken >= limit) {
-            return false;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(
-        &bound->taken, &taken, taken + 1, memory_order_seq_cst,
-        memory_order_seq_cst));
-    return true;
-}
-
 /* Under the lock. */
 static struct coact__bound_waiter *
 unlist_first(struct coact__bound *bound)
@@ -72,25 +50,36 @@ unlist_first(struct coact__bound *bound)
     return first;
 }
 
+/* Wake as many as there are places, the longest first. */
+static void
+call_waiters(struct coact__bound *bound, uint32_t count)
+{
+    coact__spin_lock(&bound->lock);
+    while (count-- > 0 && unlist_first(bound) != NULL) {
+    }
+    coact__spin_unlock(&bound->lock);
+}
+
 void
-coact__bound_give(struct coact__bound *bound, uint32_t generation)
+coact__bound_give(struct coact__bound *bound, uint32_t generation,
+                  uint32_t count)
 {
     if (atomic_load_explicit(&bound->limit, memory_order_relaxed) == 0) {
         return;
     }
     uint64_t taken = atomic_load_explicit(&bound->taken, memory_order_relaxed);
+    uint32_t fewer;
     do {
         if (taken >> 32 != generation || (uint32_t)taken == 0) {
             return;
         }
+        fewer = count < (uint32_t)taken ? count : (uint32_t)taken;
     } while (!atomic_compare_exchange_weak_explicit(
-        &bound->taken, &taken, taken - 1, memory_order_seq_cst,
+        &bound->taken, &taken, taken - fewer, memory_order_seq_cst,
         memory_order_relaxed)); // G1
     if (atomic_load_explicit(&bound->has_waiters,
                              memory_order_seq_cst)) { // G2
-        coact__spin_lock(&bound->lock);
-        unlist_first(bound);
-        coact__spin_unlock(&bound->lock);
+        call_waiters(bound, fewer);
     }
 }
 

@@ -1,9 +1,11 @@
 /*
  * bound.h - how many messages of users a mailbox takes, and who waits for room.
  *
- * Only what users send is counted; news of the runtime always gets in.  The
- * bound is exact: a sender reserves a place before it sends, and the receiver
- * gives it back when it takes the message.
+ * Only what users send is counted; news of the runtime always gets in.  There are
+ * never more messages than the bound allows: a sender reserves a place before it
+ * sends, and the receiver gives it back when it has taken the message.  Of a
+ * large bound it may give several back at once, a sixteenth at most, unless a
+ * sender waits.
  *
  * A bound stays with its slot for ever, like the slot itself: a sender that
  * raced with the death of the receiver finds a closed bound, not freed memory.
@@ -46,10 +48,19 @@ void coact__bound_open(struct coact__bound *bound, uint32_t generation,
 
 /* Reserve a place with the receiver of this generation.  False: it is full; a
    receiver that is gone refuses by itself.  from any */
-bool coact__bound_take(struct coact__bound *bound, uint32_t generation);
+static inline bool coact__bound_take(struct coact__bound *bound,
+                                     uint32_t generation);
 
-/* Give a place back, and wake the sender that has waited longest. */
-void coact__bound_give(struct coact__bound *bound, uint32_t generation);
+/* Give so many places back, and wake as many senders, who have waited longest. */
+void coact__bound_give(struct coact__bound *bound, uint32_t generation,
+                       uint32_t count);
+
+/* Does a sender wait?  A hint. */
+static inline bool
+coact__bound_has_waiters(struct coact__bound *bound)
+{
+    return atomic_load_explicit(&bound->has_waiters, memory_order_relaxed);
+}
 
 /* The receiver has died: no more counting, all who wait are woken. */
 void coact__bound_close(struct coact__bound *bound);
@@ -60,5 +71,27 @@ bool coact__bound_enter(struct coact__bound *bound,
                         struct coact__bound_waiter *waiter);
 void coact__bound_leave(struct coact__bound *bound,
                         struct coact__bound_waiter *waiter, bool got_room);
+
+static inline bool
+coact__bound_take(struct coact__bound *bound, uint32_t generation)
+{
+    uint32_t limit = atomic_load_explicit(&bound->limit, memory_order_acquire);
+    if (limit == 0) {
+        return true;
+    }
+    uint64_t taken =
+        atomic_load_explicit(&bound->taken, memory_order_seq_cst); // T1
+    do {
+        if (taken >> 32 != generation) {
+            return true;
+        }
+        if ((uint32_t)taken >= limit) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(
+        &bound->taken, &taken, taken + 1, memory_order_seq_cst,
+        memory_order_seq_cst));
+    return true;
+}
 
 #endif

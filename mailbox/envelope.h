@@ -92,6 +92,13 @@ coact__envelope_of_item(struct coact__item *item)
     return (struct coact__envelope *)item; // its first member
 }
 
+/* The next in the list that it is on. */
+static inline struct coact__envelope *
+coact__envelope_next(const struct coact__envelope *envelope)
+{
+    return (struct coact__envelope *)(void *)envelope->item.node.next;
+}
+
 /* What is written into a fresh envelope but for its number and its sender. */
 static inline struct coact__envelope *
 coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
@@ -109,14 +116,13 @@ coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
     return envelope;
 }
 
-/* A message from the cache of the worker that we run on. */
+/* A message from the cache of the worker that we run on; its type's facts are
+   known.  NULL: the other way may still find memory. */
 static inline struct coact__envelope *
-coact__envelope_new_on(struct coact__worker *worker, struct coact_type *type)
+coact__envelope_new_on(struct coact__worker *worker, struct coact_type *type,
+                       uint8_t size_class)
 {
-    uint8_t size_class;
-    void *block = coact__blocks_alloc(
-        &worker->blocks, sizeof(struct coact__envelope) + type->size,
-        &size_class);
+    void *block = coact__blocks_pop(&worker->blocks, size_class);
     return block != NULL ? coact__envelope_write(block, COACT__KIND_MESSAGE,
                                                  size_class, type)
                          : NULL;

@@ -116,8 +116,7 @@ struct coact_mailbox {
 
 /* The same for a handler. */
 #define COACT__HANDLER(name, handler)                                          \
-    (void (*)(void)) _Generic(&*(handler),                                     \
-                              name##_coact_handler * : (handler))
+    (void (*)(void)) _Generic(&*(handler), name##_coact_handler * : (handler))
 
 /* The number of a message in the mailbox behind an address or a self.  Does not
    compile if that mailbox does not take it. */

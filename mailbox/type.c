@@ -18,6 +18,8 @@
  */
 #include "mailbox/type.h"
 
+#include "mailbox/envelope.h"
+
 #include "runtime/memory.h"
 
 #include <string.h>
@@ -83,7 +85,10 @@ coact__type_find_facts(struct coact_type *type)
             field->repeated || is_blob(field) ||
             (field->kind == COACT_KIND_NESTED && coact__type_owns(field->of));
     }
-    uint32_t facts = COACT__TYPE_KNOWN | (owns ? COACT__TYPE_OWNS : 0U);
+    uint32_t class =
+        coact__block_class(sizeof(struct coact__envelope) + type->size);
+    uint32_t facts = COACT__TYPE_KNOWN | (owns ? COACT__TYPE_OWNS : 0U) |
+                     class << COACT__TYPE_CLASS_SHIFT;
     __atomic_store_n(&type->facts, facts, __ATOMIC_RELAXED);
     return facts;
 }

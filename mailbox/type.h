@@ -24,8 +24,17 @@
 /* What type->facts holds once it is not 0. */
 enum {
     COACT__TYPE_KNOWN = 1,
-    COACT__TYPE_OWNS = 2 /* it, or one in it, has memory or a destructor */
+    COACT__TYPE_OWNS = 2, /* it, or one in it, has memory or a destructor */
+    COACT__TYPE_FLAGS = 255,
+    COACT__TYPE_CLASS_SHIFT = 8 /* above it: the size class of its envelope */
 };
+
+static inline uint32_t
+coact__type_facts(struct coact_type *type)
+{
+    // Relaxed: every thread finds the same bits, and they guard no data.
+    return __atomic_load_n(&type->facts, __ATOMIC_RELAXED);
+}
 
 /* Every list looks like this, whatever its items are. */
 struct coact__list {

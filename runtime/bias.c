@@ -20,10 +20,13 @@
  * before that, A2 sees it; if not, E2 comes after it and sees the ticket.
  *
  * Memory orders, by what the pair protects
- *   queue   E3 release -> A2 acquire; W1 release -> A1 acquire.  All that the
+ *   queue   E3, M2 release -> A2 acquire; W1 release -> A1 acquire.  All that the
  *           owner did inside, for who asked.
- *   back    G1 release -> E2, W2 acquire.  All that he did, for the owner.
- *   The swap is acq_rel: one who asked after another sees what that one did.
+ *   back    G1 release -> E2, M1 acquire.  All that he did, for the owner.
+ *   others  G1 release -> T1 acquire; or, if one between them gave up, T1 and G2
+ *           of that one.  What one who asked did, for the next.
+ *   E1 and M3 are relaxed, and so is the ticket: the barrier orders them.  W2 is
+ *   relaxed: M1 looks again.
  *
  * After D. Dice, M. Moir and W. Scherer, "Quickly reacquirable locks", 2003;
  * the membarrier is Linux's, since 4.14.
@@ -44,8 +47,22 @@
    about three times as long. */
 #define ANSWER_NS 4000
 
-/* An owner that the kernel has stopped inside: we do not wait for that. */
-#define OUTSIDE_TURNS 2000
+/* How often we look for it between two looks at the time; and for an owner that
+   goes outside: one that the kernel has stopped inside we do not wait for.  The
+   interleaving tests look less often. */
+#ifndef COACT__BIAS_LOOKS
+#define COACT__BIAS_LOOKS 16
+#define COACT__BIAS_OUTSIDE_LOOKS 2000
+#endif
+
+/* The interleaving tests have a barrier of their own. */
+#ifndef coact__membarrier
+static void
+coact__membarrier(void)
+{
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+#endif
 
 bool
 coact__bias_is_possible(void)
@@ -75,7 +92,7 @@ wait_for(struct coact__bias *bias, uint32_t ticket)
 {
     atomic_store_explicit(&bias->answered, ticket, memory_order_release); // W1
     unsigned turns = 0;
-    while (atomic_load_explicit(&bias->asked, memory_order_acquire) ==
+    while (atomic_load_explicit(&bias->asked, memory_order_relaxed) ==
            ticket) { // W2
         if (++turns % 64 == 0) {
             sched_yield(); // he may have lost his processor
@@ -89,18 +106,18 @@ coact__bias_make_way(struct coact__bias *bias)
 {
     for (;;) {
         uint32_t asked =
-            atomic_load_explicit(&bias->asked, memory_order_acquire);
+            atomic_load_explicit(&bias->asked, memory_order_acquire); // M1
         if (asked == 0) {
             return; // E1 has been done, and this was E2
         }
-        atomic_store_explicit(&bias->inside, 0, memory_order_release);
+        atomic_store_explicit(&bias->inside, 0, memory_order_release); // M2
         if (asked == COACT__BIAS_LOCKED) {
             coact__spin_lock(&bias->lock);
             bias->is_by_lock = true;
             return;
         }
         wait_for(bias, asked);
-        atomic_store_explicit(&bias->inside, 1, memory_order_relaxed);
+        atomic_store_explicit(&bias->inside, 1, memory_order_relaxed); // M3
         coact__bias_keep_order();
     }
 }
@@ -123,7 +140,7 @@ is_answered(struct coact__bias *bias, uint32_t ticket)
 {
     int64_t end = coact__oracle_now_ns() + ANSWER_NS;
     do {
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < COACT__BIAS_LOOKS; i++) {
             if (atomic_load_explicit(&bias->answered, memory_order_acquire) ==
                 ticket) { // A1
                 return true;
@@ -137,7 +154,7 @@ is_answered(struct coact__bias *bias, uint32_t ticket)
 static bool
 is_outside(struct coact__bias *bias)
 {
-    for (int i = 0; i < OUTSIDE_TURNS; i++) {
+    for (int i = 0; i < COACT__BIAS_OUTSIDE_LOOKS; i++) {
         if (atomic_load_explicit(&bias->inside, memory_order_acquire) ==
             0) { // A2
             return true;
@@ -153,8 +170,8 @@ coact__bias_take(struct coact__bias *bias)
     uint32_t nobody = 0;
     uint32_t ticket = new_ticket(bias);
     if (!atomic_compare_exchange_strong_explicit(&bias->asked, &nobody, ticket,
-                                                 memory_order_acq_rel,
-                                                 memory_order_relaxed)) {
+                                                 memory_order_acquire,
+                                                 memory_order_relaxed)) { // T1
         if (nobody != COACT__BIAS_LOCKED) {
             return false;
         }
@@ -164,11 +181,11 @@ coact__bias_take(struct coact__bias *bias)
     if (is_answered(bias, ticket)) {
         return true;
     }
-    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    coact__membarrier();
     if (is_outside(bias)) {
         return true;
     }
-    atomic_store_explicit(&bias->asked, 0, memory_order_release);
+    atomic_store_explicit(&bias->asked, 0, memory_order_release); // G2
     return false;
 }
 

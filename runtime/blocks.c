@@ -11,10 +11,22 @@
 
 #include "runtime/memory.h"
 
+#include <sys/mman.h>
+
 void
 coact__depot_init(struct coact__depot *depot)
 {
     *depot = (struct coact__depot){0};
+}
+
+static void
+free_chunk(struct coact__chunk_of_blocks *chunk)
+{
+    if (chunk->bytes >= COACT__CHUNK_MAPPED) {
+        munmap(chunk, chunk->bytes);
+    } else {
+        coact__free(chunk);
+    }
 }
 
 void
@@ -22,7 +34,7 @@ coact__depot_fini(struct coact__depot *depot)
 {
     while (depot->chunks != NULL) {
         struct coact__chunk_of_blocks *next = depot->chunks->next;
-        coact__free(depot->chunks);
+        free_chunk(depot->chunks);
         depot->chunks = next;
     }
     coact__depot_init(depot);
@@ -56,55 +68,104 @@ give_bundle(struct coact__depot *depot, uint8_t class,
     coact__spin_unlock(&depot->lock);
 }
 
-/* A bundle of fresh blocks: one visit to malloc for all of them. */
-static struct coact__block *
-cut_bundle(struct coact__depot *depot, uint8_t class)
+static struct coact__chunk_of_blocks *
+new_chunk(size_t bytes)
 {
-    size_t bytes = COACT__BLOCK_SMALLEST << class;
-    struct coact__chunk_of_blocks *chunk = coact__alloc_aligned(
-        COACT__BLOCK_SMALLEST, sizeof(*chunk) + COACT__BLOCK_BUNDLE * bytes);
-    if (chunk == NULL) {
+    if (bytes < COACT__CHUNK_MAPPED) {
+        return coact__alloc_aligned(COACT__BLOCK_SMALLEST, bytes);
+    }
+    void *at = coact__fails() ? MAP_FAILED
+                              : mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
         return NULL;
     }
-    coact__spin_lock(&depot->lock);
-    chunk->next = depot->chunks;
+    (void)madvise(at, bytes, MADV_HUGEPAGE);
+    return at;
+}
+
+/* Under the lock: the next chunk, twice the one before. */
+static bool
+open_chunk(struct coact__depot *depot)
+{
+    size_t bytes = depot->chunks == NULL ? COACT__CHUNK_FIRST
+                   : depot->chunks->bytes < COACT__CHUNK_MAPPED / 32
+                       ? 2 * depot->chunks->bytes
+                       : COACT__CHUNK_MAPPED;
+    struct coact__chunk_of_blocks *chunk = new_chunk(bytes);
+    if (chunk == NULL) {
+        return false;
+    }
+    *chunk = (struct coact__chunk_of_blocks){depot->chunks, bytes};
     depot->chunks = chunk;
+    depot->at = (char *)(chunk + 1);
+    depot->end = (char *)chunk + bytes;
+    return true;
+}
+
+/* So many bytes that nobody has had, or as many as there are of at least one
+   block; what is left of a chunk is given up for a new one. */
+static char *
+cut(struct coact__depot *depot, size_t block, size_t *blocks)
+{
+    coact__spin_lock(&depot->lock);
+    char *at = NULL;
+    if ((size_t)(depot->end - depot->at) >= block || open_chunk(depot)) {
+        size_t left = (size_t)(depot->end - depot->at) / block;
+        *blocks = left < COACT__BLOCK_BUNDLE ? left : COACT__BLOCK_BUNDLE;
+        at = depot->at;
+        depot->at += *blocks * block;
+    }
     coact__spin_unlock(&depot->lock);
-    char *at = (char *)(chunk + 1);
+    return at;
+}
+
+/* A bundle of fresh blocks, in the order of their addresses; of *count. */
+static struct coact__block *
+cut_bundle(struct coact__depot *depot, uint8_t class, uint32_t *count)
+{
+    size_t bytes = COACT__BLOCK_SMALLEST << class;
+    size_t blocks = 0;
+    char *at = cut(depot, bytes, &blocks);
     struct coact__block *bundle = NULL;
-    for (int i = COACT__BLOCK_BUNDLE - 1; i >= 0; i--) {
-        struct coact__block *block = (void *)(at + (size_t)i * bytes);
+    for (size_t i = blocks; at != NULL && i-- > 0;) {
+        struct coact__block *block = (void *)(at + i * bytes);
         block->next = bundle;
         bundle = block;
     }
+    *count = (uint32_t)blocks;
     return bundle;
 }
 
-/* The list is empty: the spare, a bundle of the depot, or a new one. */
-static void *
-refill(struct coact__blocks *blocks, uint8_t class)
+/* The spare, a bundle of the depot, or a new one. */
+bool
+coact__blocks_refill(struct coact__blocks *blocks, uint8_t size_class)
 {
-    struct coact__block *bundle = blocks->of[class].spare;
-    blocks->of[class].spare = NULL;
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__block *bundle = of->spare;
+    of->spare = NULL;
     if (bundle == NULL) {
-        bundle = take_bundle(blocks->depot, class);
+        bundle = take_bundle(blocks->depot, size_class);
     }
+    uint32_t count = COACT__BLOCK_BUNDLE;
     if (bundle == NULL) {
-        bundle = cut_bundle(blocks->depot, class);
+        bundle = cut_bundle(blocks->depot, size_class, &count);
     }
-    if (bundle != NULL) {
-        blocks->of[class].first = bundle->next;
-        blocks->of[class].count = COACT__BLOCK_BUNDLE - 1;
-    }
-    return bundle;
+    of->first = bundle;
+    of->count = bundle != NULL ? count : 0;
+    return bundle != NULL;
 }
 
 void *
 coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,
                            uint8_t size_class)
 {
-    return size_class == COACT__BLOCK_LARGE ? coact__alloc(bytes)
-                                            : refill(blocks, size_class);
+    if (size_class == COACT__BLOCK_LARGE) {
+        return coact__alloc(bytes);
+    }
+    return coact__blocks_refill(blocks, size_class)
+               ? coact__blocks_pop(blocks, size_class)
+               : NULL;
 }
 
 void

@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/spin.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,15 +35,22 @@ struct coact__block {
     struct coact__block *next_bundle; /* of the first of a bundle */
 };
 
-/* What malloc gave, to be cut into blocks: this, then the blocks. */
+/* Memory to be cut into blocks: this, then the blocks. */
 struct coact__chunk_of_blocks {
     _Alignas(64) struct coact__chunk_of_blocks *next;
+    size_t bytes; /* with this; mapped from COACT__CHUNK_MAPPED on */
 };
+
+/* Chunks double from the first size up to 1 MiB; then they are mapped, in huge
+   pages: messages by the million would be page faults by the ten thousand. */
+#define COACT__CHUNK_FIRST ((size_t)16 << 10)
+#define COACT__CHUNK_MAPPED ((size_t)32 << 20)
 
 struct coact__depot {
     struct coact__spin lock;
     struct coact__block *bundles[COACT__BLOCK_CLASSES];
     struct coact__chunk_of_blocks *chunks; /* all, to be freed at the end */
+    char *at, *end; /* what is left of the first of them */
 };
 
 /* A list and a full bundle behind it, so that a thread that allocates and frees
@@ -61,6 +69,9 @@ void coact__depot_fini(struct coact__depot *depot); /* frees all blocks */
 
 void coact__blocks_init(struct coact__blocks *blocks,
                         struct coact__depot *depot);
+
+/* The list of this class is empty: fill it.  False: there is no memory. */
+bool coact__blocks_refill(struct coact__blocks *blocks, uint8_t size_class);
 
 /* What the fast ways below leave: an empty list, a full one, malloc. */
 void *coact__blocks_alloc_slowly(struct coact__blocks *blocks, size_t bytes,
@@ -81,22 +92,33 @@ coact__block_class(size_t bytes)
                : (uint8_t)(64 - __builtin_clzll(lines));
 }
 
+/* One to hand of this class; NULL if there is none. */
+static inline void *
+coact__blocks_pop(struct coact__blocks *blocks, uint8_t size_class)
+{
+    if (size_class == COACT__BLOCK_LARGE) {
+        return NULL;
+    }
+    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__block *block = of->first;
+    if (block != NULL) {
+        of->first = block->next;
+        of->count--;
+    }
+    return block;
+}
+
 /* At least that many bytes, aligned to 16 and, from the caches, to 64; NULL when
    there is no memory.  The size class is needed to free it, on any thread. */
 static inline void *
 coact__blocks_alloc(struct coact__blocks *blocks, size_t bytes,
                     uint8_t *size_class)
 {
-    uint8_t class = coact__block_class(bytes);
-    *size_class = class;
-    if (class == COACT__BLOCK_LARGE || blocks->of[class].first == NULL) {
-        return coact__blocks_alloc_slowly(blocks, bytes, class);
-    }
-    struct coact__blocks_of *of = &blocks->of[class];
-    struct coact__block *block = of->first;
-    of->first = block->next;
-    of->count--;
-    return block;
+    *size_class = coact__block_class(bytes);
+    void *block = coact__blocks_pop(blocks, *size_class);
+    return block != NULL
+               ? block
+               : coact__blocks_alloc_slowly(blocks, bytes, *size_class);
 }
 
 static inline void

@@ -28,9 +28,10 @@ void coact__census_join(struct coact__census *census);
    work again, then ask again. */
 bool coact__census_leave(struct coact__census *census);
 
-/* Count out, whatever there is, one who does not come back; he counts himself
-   in again when he does. */
-void coact__census_leave_anyway(struct coact__census *census);
+/* Count out, whatever there is, one who does not come back, or who is one too
+   many.  True: nobody is awake now, and there is news; the caller, alone, must
+   wake one, if he does not go to work himself. */
+bool coact__census_leave_anyway(struct coact__census *census);
 
 /* After work was put where workers look: say so.  True: nobody is awake, and
    the caller, alone, must wake one. */

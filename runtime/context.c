@@ -219,6 +219,7 @@ NO_ASAN void *
 coact__context_switch(struct coact__context *from, struct coact__context *to,
                       void *pass)
 {
+    coact__held_check("a switch");
     struct coact__handoff leave = {from, to, pass};
 #if COACT__ASAN
     tools_leave(&from->fake_stack, to);
@@ -236,6 +237,7 @@ NO_ASAN void
 coact__context_switch_final(struct coact__context *from,
                             struct coact__context *to, void *pass)
 {
+    coact__held_check("a switch");
     struct coact__handoff leave = {from, to, pass};
     tools_leave(NULL, to);
     coact__jump_fcontext(to->fcontext, &leave);

@@ -13,13 +13,20 @@
 
 /* The model saves a call in the shared library, at the price of some bytes of
    the room that the C library keeps for such. */
-static _Thread_local struct coact__here here
-    __attribute__((tls_model("initial-exec")));
+#define HERE_MODEL                                                             \
+    __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#if defined(__x86_64__) && !defined(__ILP32__)
+extern HERE_MODEL _Thread_local struct coact__here coact__tls;
+_Static_assert(sizeof(struct coact__here) <= 128, "its room in the assembly");
+#else
+extern _Thread_local struct coact__here coact__tls;
+HERE_MODEL _Thread_local struct coact__here coact__tls;
+#endif
 
 __attribute__((noinline)) struct coact__here *
 coact__here(void)
 {
-    struct coact__here *p = &here;
+    struct coact__here *p = &coact__tls;
     __asm__ volatile("" : "+r"(p) : : "memory");
     return p;
 }

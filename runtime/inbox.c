@@ -32,7 +32,7 @@
  *   P1, W1, S1 and the load before A1 are relaxed: they only feed the swap, which
  *   fails if they were stale (explained).  E1 is relaxed: a hint (explained).
  *   A1 releases nothing: what its caller leaves the task goes with the task, by
- *   the queue that it is put in; acq_rel, so that it continues the sequence.
+ *   the queue that it is put in; as a change it continues the sequence.
  *   O1 is release: a sender that still holds the address of the slot's former
  *   actor may push at once, and must see the slot as its new owner made it.
  *

@@ -51,6 +51,10 @@ enum coact__inbox_result {
    atomic operation (docs/adr/0014).  A false costs nothing. */
 static inline bool coact__inbox_claim(struct coact__inbox *inbox);
 
+/* By the worker of a task that was switched away from and wants to listen: true,
+   it sleeps.  False says nothing: sleep_by_owner decides. */
+static inline bool coact__inbox_listen_quickly(struct coact__inbox *inbox);
+
 /* An empty inbox of a task that is awake. */
 void coact__inbox_open(struct coact__inbox *inbox);
 
@@ -82,6 +86,14 @@ coact__inbox_close_by_owner(struct coact__inbox *inbox);
 /* True if nothing has arrived that was not taken.  A hint for others. */
 static inline bool coact__inbox_is_empty(const struct coact__inbox *inbox);
 
+/* By the task: has a signal or a wake come that its next sleep has not seen? */
+static inline bool
+coact__inbox_is_notified(const struct coact__inbox *inbox)
+{
+    return (atomic_load_explicit(&inbox->word, memory_order_relaxed) &
+            COACT__INBOX_NOTIFIED) != 0;
+}
+
 static inline bool
 coact__inbox_claim(struct coact__inbox *inbox)
 {
@@ -89,8 +101,17 @@ coact__inbox_claim(struct coact__inbox *inbox)
     return atomic_load_explicit(&inbox->word, memory_order_relaxed) ==
                listens &&
            atomic_compare_exchange_strong_explicit(&inbox->word, &listens, 0,
-                                                   memory_order_acq_rel,
+                                                   memory_order_acquire,
                                                    memory_order_relaxed); // A1
+}
+
+static inline bool
+coact__inbox_listen_quickly(struct coact__inbox *inbox)
+{
+    uintptr_t nothing = 0;
+    return atomic_compare_exchange_strong_explicit(
+        &inbox->word, &nothing, COACT__INBOX_LISTENING, memory_order_release,
+        memory_order_relaxed); // S2
 }
 
 static inline bool

@@ -39,6 +39,7 @@ struct watch {
     int64_t before_ns;
     uint64_t operations; /* at before_ns */
     bool were_behind;
+    bool was_global; /* something was in the global queue */
     bool has_served;
 };
 
@@ -174,7 +175,8 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     // Behind is_stuck: who sees the one finds the other.
     atomic_store_explicit(&stuck->ready.bias.attention, true,
                           memory_order_release);
-    coact__census_leave_anyway(&scheduler->census);
+    // If there is news, it is ours to see to: we go to work.
+    (void)coact__census_leave_anyway(&scheduler->census);
     struct coact__batch all = {0};
     coact__ready_take_all(&stuck->ready, &all);
     coact__ready_put_all(&worker->ready, &all);
@@ -375,10 +377,14 @@ look(struct watch *watch, int events, enum coact__lookout_end *end)
     *end = COACT__LOOKOUT_WORKS;
     if (coact__census_awake(&scheduler->census) < scheduler->worker_count) {
         see(watch, &sight);
+        bool has_global = coact__globalq_length(&scheduler->global) > 0;
+        bool others_run = coact__census_awake(&scheduler->census) > 0;
         bool is_news =
-            events > 0 || coact__globalq_length(&scheduler->global) > 0 ||
-            coact__worker_has_queued(worker) ||
+            events > 0 || coact__worker_has_queued(worker) ||
+            // Those that run come by; if they do not, it is for us.
+            (has_global && (!others_run || watch->was_global)) ||
             coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns;
+        watch->was_global = has_global;
         if (is_news) {
             coact__trial_begin_unmeasured(worker, watch->now_ns);
             return false;

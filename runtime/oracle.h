@@ -14,9 +14,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Monotonic nanoseconds.  Virtual in simulation. */
 int64_t coact__oracle_now_ns(void);
+
+/* How long a thread of this process has had a processor.
+   fails ESRCH no such thread, ENOTSUP in simulation */
+int coact__oracle_cpu_ns(pid_t tid, int64_t *out);
 
 /* Bytes that nobody can guess; in simulation, bytes that the seed decides. */
 void coact__oracle_random(void *buf, size_t bytes);

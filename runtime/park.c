@@ -244,7 +244,10 @@ coact__park_begin(struct coact__worker *worker)
 bool
 coact__park_anyway(struct coact__worker *worker)
 {
-    coact__census_leave_anyway(&worker->scheduler->census);
+    struct coact__scheduler *scheduler = worker->scheduler;
+    if (coact__census_leave_anyway(&scheduler->census)) {
+        coact__poller_kick(&scheduler->poller);
+    }
     return park(worker);
 }
 

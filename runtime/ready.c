@@ -40,8 +40,23 @@ from_oldest_fresh(struct coact__ready *ready)
     return ready->fresh[ready->fresh_first++ % COACT__FRESH];
 }
 
-struct coact__runnable *
-coact__ready_pop_reversed(struct coact__ready *ready)
+/* The rule. */
+static struct coact__runnable *
+pop_in_order(struct coact__ready *ready)
+{
+    struct coact__runnable *r = coact__ready_from_slot(ready);
+    if (r == NULL) {
+        r = coact__ready_from_line(ready, COACT__RANK_PROMPT);
+    }
+    if (r == NULL) {
+        r = coact__ready_from_fresh(ready);
+    }
+    return r != NULL ? r : coact__ready_from_line(ready, COACT__RANK_PATIENT);
+}
+
+/* The other way round: those that the rule keeps waiting. */
+static struct coact__runnable *
+pop_reversed(struct coact__ready *ready)
 {
     struct coact__runnable *r =
         coact__ready_from_line(ready, COACT__RANK_PATIENT);
@@ -52,6 +67,44 @@ coact__ready_pop_reversed(struct coact__ready *ready)
         r = coact__ready_from_line(ready, COACT__RANK_PROMPT);
     }
     return r != NULL ? r : coact__ready_from_slot(ready);
+}
+
+struct coact__runnable *
+coact__ready_pop_slowly(struct coact__ready *ready)
+{
+    struct coact__runnable *r = NULL;
+    coact__bias_enter(&ready->bias);
+    if (COACT__LIKELY((coact__ready_waiting(ready) & ready->urgent) == 0 &&
+                      !atomic_load_explicit(&ready->bias.attention,
+                                            memory_order_relaxed))) {
+        if (ready->streak < COACT__STREAK - 1) {
+            ready->streak++;
+            r = pop_in_order(ready);
+        } else {
+            ready->streak = 0;
+            r = pop_reversed(ready);
+        }
+    }
+    coact__bias_leave(&ready->bias);
+    return r;
+}
+
+void
+coact__ready_put_next_slowly(struct coact__ready *ready,
+                             struct coact__runnable *r)
+{
+    coact__bias_enter(&ready->bias);
+    if (r->role != ready->role) {
+        coact__ready_line_up(ready, r);
+    } else {
+        struct coact__runnable *before =
+            atomic_load_explicit(&ready->slot, memory_order_relaxed);
+        atomic_store_explicit(&ready->slot, r, memory_order_relaxed);
+        if (before != NULL) {
+            coact__ready_line_up(ready, before);
+        }
+    }
+    coact__bias_leave(&ready->bias);
 }
 
 bool
@@ -160,7 +213,7 @@ coact__ready_pop_nth(struct coact__ready *ready, uint32_t n)
             &ready->lines[i / COACT__RANKS][i % COACT__RANKS];
         if (n < line->count) {
             found = cut_nth(line, n);
-            coact__ready_count(ready, (uint32_t)-1);
+            coact__ready_count_out(ready, i / COACT__RANKS);
         } else {
             n -= line->count;
         }

@@ -101,7 +101,7 @@ uint32_t coact__ready_steal(struct coact__ready *own,
 uint32_t coact__ready_take_all(struct coact__ready *victim,
                                struct coact__batch *out);
 
-/* The same by the owner. */
+/* The same as take_all by the owner. */
 uint32_t coact__ready_give_up_all(struct coact__ready *ready,
                                   struct coact__batch *out);
 
@@ -147,21 +147,29 @@ coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
     coact__ready_count(ready, 1);
 }
 
+/* One was taken out of a line. */
+static inline void
+coact__ready_count_out(struct coact__ready *ready, uint32_t role)
+{
+    const struct coact__batch *lines = ready->lines[role];
+    coact__ready_count(ready, (uint32_t)-1);
+    if (lines[COACT__RANK_PROMPT].first == NULL &&
+        lines[COACT__RANK_PATIENT].first == NULL) {
+        atomic_store_explicit(
+            &ready->waiting,
+            atomic_load_explicit(&ready->waiting, memory_order_relaxed) &
+                ~(UINT32_C(1) << role),
+            memory_order_relaxed);
+    }
+}
+
 static inline struct coact__runnable *
 coact__ready_from_line(struct coact__ready *ready, enum coact__rank rank)
 {
-    struct coact__batch *lines = ready->lines[ready->role];
-    struct coact__runnable *r = coact__batch_pop(&lines[rank]);
+    struct coact__runnable *r =
+        coact__batch_pop(&ready->lines[ready->role][rank]);
     if (r != NULL) {
-        coact__ready_count(ready, (uint32_t)-1);
-        if (lines[COACT__RANK_PROMPT].first == NULL &&
-            lines[COACT__RANK_PATIENT].first == NULL) {
-            atomic_store_explicit(
-                &ready->waiting,
-                atomic_load_explicit(&ready->waiting, memory_order_relaxed) &
-                    ~(UINT32_C(1) << ready->role),
-                memory_order_relaxed);
-        }
+        coact__ready_count_out(ready, ready->role);
     }
     return r;
 }
@@ -187,26 +195,40 @@ coact__ready_from_fresh(struct coact__ready *ready)
     return ready->fresh[--ready->fresh_end % COACT__FRESH];
 }
 
-/* The other way round: those that the rule keeps waiting. */
-struct coact__runnable *coact__ready_pop_reversed(struct coact__ready *ready);
-
 /* ---- The owner's fast ways ----------------------------------------------- */
+
+/* The rest of them, once the owner has said that he is inside. */
+void coact__ready_put_next_slowly(struct coact__ready *ready,
+                                  struct coact__runnable *r);
+struct coact__runnable *coact__ready_pop_slowly(struct coact__ready *ready);
+
+/* One load tells that nobody asks: then nothing was taken but the word. */
+static inline bool
+coact__ready_enter_quickly(struct coact__ready *ready)
+{
+    atomic_store_explicit(&ready->bias.inside, 1, memory_order_relaxed); // E1
+    coact__bias_keep_order();
+    return atomic_load_explicit(&ready->bias.asked, memory_order_acquire) ==
+           0; // E2
+}
+
+static inline void
+coact__ready_leave_quickly(struct coact__ready *ready)
+{
+    atomic_store_explicit(&ready->bias.inside, 0, memory_order_release); // E3
+}
 
 static inline void
 coact__ready_put_next(struct coact__ready *ready, struct coact__runnable *r)
 {
-    coact__bias_enter(&ready->bias);
-    if (COACT__UNLIKELY(r->role != ready->role)) {
-        coact__ready_line_up(ready, r);
-    } else {
-        struct coact__runnable *before =
-            atomic_load_explicit(&ready->slot, memory_order_relaxed);
+    if (COACT__LIKELY(coact__ready_enter_quickly(ready) &&
+                      r->role == ready->role &&
+                      !coact__ready_has_slot(ready))) {
         atomic_store_explicit(&ready->slot, r, memory_order_relaxed);
-        if (before != NULL) {
-            coact__ready_line_up(ready, before);
-        }
+        coact__ready_leave_quickly(ready);
+    } else {
+        coact__ready_put_next_slowly(ready, r);
     }
-    coact__bias_leave(&ready->bias);
 }
 
 static inline void
@@ -223,23 +245,20 @@ coact__ready_pop(struct coact__ready *ready)
     if (!coact__ready_has_slot(ready) && coact__ready_length(ready) == 0) {
         return NULL;
     }
-    struct coact__runnable *r = NULL;
-    coact__bias_enter(&ready->bias);
-    if (COACT__LIKELY((coact__ready_waiting(ready) & ready->urgent) == 0 &&
+    if (COACT__LIKELY(coact__ready_enter_quickly(ready) &&
+                      coact__ready_has_slot(ready) &&
+                      (coact__ready_waiting(ready) & ready->urgent) == 0 &&
                       !atomic_load_explicit(&ready->bias.attention,
-                                            memory_order_relaxed))) {
-        if (COACT__UNLIKELY(++ready->streak >= COACT__STREAK)) {
-            ready->streak = 0;
-            r = coact__ready_pop_reversed(ready);
-        } else if ((r = coact__ready_from_slot(ready)) == NULL &&
-                   (r = coact__ready_from_line(ready, COACT__RANK_PROMPT)) ==
-                       NULL &&
-                   (r = coact__ready_from_fresh(ready)) == NULL) {
-            r = coact__ready_from_line(ready, COACT__RANK_PATIENT);
-        }
+                                            memory_order_relaxed) &&
+                      ready->streak < COACT__STREAK - 1)) {
+        struct coact__runnable *r =
+            atomic_load_explicit(&ready->slot, memory_order_relaxed);
+        atomic_store_explicit(&ready->slot, NULL, memory_order_relaxed);
+        ready->streak++;
+        coact__ready_leave_quickly(ready);
+        return r;
     }
-    coact__bias_leave(&ready->bias);
-    return r;
+    return coact__ready_pop_slowly(ready);
 }
 
 #endif

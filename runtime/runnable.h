@@ -10,6 +10,7 @@
 #ifndef COACT_RUNTIME_RUNNABLE_H
 #define COACT_RUNTIME_RUNNABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct coact__runnable {
     uint8_t rank;                 /* enum coact__rank */
     uint8_t long_runs;            /* one after another; see worker.c */
     bool is_fresh;                /* it has not run yet */
+    _Atomic uint32_t generation;  /* its owner's: the use of this memory */
 };
 
 /* All zero is the empty batch. */

@@ -39,6 +39,7 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
 {
     struct coact__worker *worker = &scheduler->workers[index];
     worker->scheduler = scheduler;
+    worker->table = scheduler->options.table;
     worker->index = index;
     worker->look_every = 1;
     worker->until_look = 1;
@@ -127,8 +128,7 @@ new_stacks(struct coact__scheduler *scheduler)
             return rc;
         }
     }
-    int rc =
-        coact__stacks_get(scheduler->stacks[0], &scheduler->reserve, NULL);
+    int rc = coact__stacks_get(scheduler->stacks[0], &scheduler->reserve, NULL);
     if (rc < 0) {
         free_stacks(scheduler, COACT__STACK_CLASSES);
     }

@@ -60,6 +60,7 @@ enum coact__thread_state {
 
 struct coact__worker {
     struct coact__scheduler *scheduler;
+    void *table; /* the owner's; of the options */
     uint32_t index;
     uint32_t until_look; /* dispatches before we look at time and the world */
     uint32_t look_every; /* so that a look costs little, and is never late */
@@ -98,6 +99,7 @@ struct coact__scheduler_options {
     bool host_driven;
     struct coact__stacks_options stacks; /* of the smallest class */
     void *owner;
+    void *table; /* what the owner looks up most, for each worker to hold */
     /* A task's body; says what becomes of the task: END, REST or AGAIN. */
     enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
@@ -224,7 +226,24 @@ coact__worker_has_queued(struct coact__worker *worker)
 
 /* The task that was switched away from has left its stack: do what it asked
    for.  The first thing to do behind every switch. */
-void coact__worker_settle(struct coact__worker *worker);
+void coact__worker_settle_left(struct coact__worker *worker,
+                               struct coact__task *left);
+static inline void
+coact__worker_settle(struct coact__worker *worker)
+{
+    struct coact__task *left = worker->left;
+    if (left == NULL) {
+        return;
+    }
+    worker->left = NULL;
+    left->runnable.rank = COACT__RANK_PROMPT;
+    // Most wait for a message that has not come yet.
+    if (COACT__UNLIKELY(left->after != COACT__AFTER_LISTEN ||
+                        left->runnable.long_runs != 0 ||
+                        !coact__inbox_listen_quickly(&left->inbox))) {
+        coact__worker_settle_left(worker, left);
+    }
+}
 
 /* Make a task ready to be switched to: give it a stack if it has none.  False:
    there is none to be had; the task has been ended, or waits for the reserve. */
@@ -254,6 +273,35 @@ coact__worker_enter(struct coact__worker *worker, struct coact__task *task)
 {
     coact__worker_count(&worker->dispatches, 1);
     coact__worker_set_current(worker, task);
+}
+
+/* Say what becomes of a task, and choose whom it switches to. */
+static inline struct coact__context *
+coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
+                      enum coact__after after)
+{
+    task->after = (uint8_t)after;
+    struct coact__task *next = coact__worker_next(worker);
+    worker->left = task;
+    if (next == NULL) {
+        return &worker->context;
+    }
+    coact__worker_enter(worker, next);
+    return &next->context;
+}
+
+/* By the task, on its own stack: leave it, and come back to it, on whatever
+   thread.  errno belongs to the task. */
+static inline void
+coact__task_leave(struct coact__worker *worker, struct coact__task *task,
+                  enum coact__after after)
+{
+    int saved = *worker->errno_at;
+    struct coact__context *to = coact__task_leave_for(worker, task, after);
+    worker = (struct coact__worker *)coact__context_switch(&task->context, to,
+                                                           worker);
+    coact__worker_settle(worker);
+    *worker->errno_at = saved;
 }
 
 #endif

@@ -8,6 +8,8 @@
 #ifndef COACT_RUNTIME_SPIN_H
 #define COACT_RUNTIME_SPIN_H
 
+#include "runtime/held.h"
+
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,6 +18,8 @@ struct coact__spin {
     _Atomic bool held;
 };
 
+/* The interleaving tests have one of their own: who spins lets others go on. */
+#ifndef coact__pause
 static inline void
 coact__pause(void)
 {
@@ -25,6 +29,7 @@ coact__pause(void)
     __asm__ volatile("yield");
 #endif
 }
+#endif
 
 static inline void
 coact__spin_lock(struct coact__spin *lock)
@@ -47,5 +52,11 @@ coact__spin_unlock(struct coact__spin *lock)
 {
     atomic_store_explicit(&lock->held, false, memory_order_release);
 }
+
+#if COACT_ABORT_ON_MISUSE
+#define coact__spin_lock(lock)                                                 \
+    (coact__spin_lock(lock), coact__held_take(__FILE__, __LINE__))
+#define coact__spin_unlock(lock) (coact__held_give(), coact__spin_unlock(lock))
+#endif
 
 #endif

@@ -30,7 +30,11 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
 {
     // Member by member: whoever still holds an old address may be pushing, and
     // must find the inbox closed until it is open.
-    task->runnable = (struct coact__runnable){.role = role, .is_fresh = true};
+    task->runnable.next = NULL;
+    task->runnable.role = role;
+    task->runnable.rank = COACT__RANK_PROMPT;
+    task->runnable.long_runs = 0;
+    task->runnable.is_fresh = true;
     task->given = NULL;
     task->scheduler = scheduler;
     task->context = (struct coact__context){0};
@@ -45,15 +49,17 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
 static struct coact__worker *
 worker_here(struct coact__scheduler *scheduler)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     return worker != NULL && worker->scheduler == scheduler ? worker : NULL;
 }
 
 static void
 ready_elsewhere(struct coact__task *task)
 {
-    coact__globalq_push(&task->scheduler->global, &task->runnable);
-    coact__park_announce(task->scheduler);
+    // Once it is there it may run, end, and be another already.
+    struct coact__scheduler *scheduler = task->scheduler;
+    coact__globalq_push(&scheduler->global, &task->runnable);
+    coact__park_announce(scheduler);
 }
 
 void
@@ -68,12 +74,6 @@ coact__task_ready(struct coact__task *task)
     } else {
         coact__ready_put_next(&worker->ready, &task->runnable);
     }
-}
-
-void
-coact__task_ready_on(struct coact__worker *worker, struct coact__task *task)
-{
-    coact__ready_put_next(&worker->ready, &task->runnable);
 }
 
 bool
@@ -118,36 +118,9 @@ coact__task_close(struct coact__task *task)
 static struct coact__worker *
 worker_of_current(const struct coact__task *task)
 {
-    struct coact__worker *worker = coact__here()->worker;
+    struct coact__worker *worker = coact__worker_here();
     COACT__INVARIANT(worker != NULL && coact__worker_current(worker) == task);
     return worker;
-}
-
-/* Say what becomes of us, and choose whom to switch to. */
-static struct coact__context *
-leave_for(struct coact__worker *worker, struct coact__task *task,
-          enum coact__after after)
-{
-    task->after = (uint8_t)after;
-    struct coact__task *next = coact__worker_next(worker);
-    worker->left = task;
-    if (next == NULL) {
-        return &worker->context;
-    }
-    coact__worker_enter(worker, next);
-    return &next->context;
-}
-
-/* Leave our stack, and come back to it. */
-static void
-leave(struct coact__task *task, enum coact__after after)
-{
-    struct coact__worker *worker = worker_of_current(task);
-    int saved = *worker->errno_at;
-    struct coact__context *to = leave_for(worker, task, after);
-    worker = coact__context_switch(&task->context, to, worker);
-    coact__worker_settle(worker);
-    *worker->errno_at = saved;
 }
 
 /* The deadline of a wait; on the stack of who waits, which stays until it is
@@ -169,27 +142,28 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 {
     enum coact__after after =
         how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
+    struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        leave(task, after);
+        coact__task_leave(worker, task, after);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
-    coact__timer_arm(&worker_of_current(task)->timers, &alarm.timer,
-                     deadline_ns);
-    leave(task, after);
+    coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
+    coact__task_leave(worker, task, after);
     coact__timer_cancel(&alarm.timer);
 }
 
 void
 coact__task_yield(struct coact__task *task)
 {
-    leave(task, COACT__AFTER_YIELD);
+    coact__task_leave(worker_of_current(task), task, COACT__AFTER_YIELD);
 }
 
 void
 coact__task_end(struct coact__task *task)
 {
     struct coact__worker *worker = worker_of_current(task);
-    struct coact__context *to = leave_for(worker, task, COACT__AFTER_END);
+    struct coact__context *to =
+        coact__task_leave_for(worker, task, COACT__AFTER_END);
     coact__context_switch_final(&task->context, to, worker);
 }

@@ -42,14 +42,18 @@ enum coact__after {
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
+/* In the order of their use: who wakes a task touches the first cache line. */
 struct coact__task {
     struct coact__runnable runnable; /* first */
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
+    void *_Atomic gate; /* the owner's: what is asked before something is
+                           pushed; NULL: nothing */
     struct coact__context context; /* fcontext is NULL while it has no stack */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
+    uint32_t number;     /* the owner's: which one of his this is */
     uint8_t stack_class; /* set before it first runs */
     uint8_t after;       /* enum coact__after */
     bool on_reserve;     /* this run is its last, and must not wait */
@@ -62,10 +66,6 @@ void coact__task_init(struct coact__task *task,
 /* Schedule a task.  By the one who owns it: whose push, claim or wake found it
    asleep.  from any */
 void coact__task_ready(struct coact__task *task);
-
-/* The same by who knows that he is an actor of this worker. */
-void coact__task_ready_on(struct coact__worker *worker,
-                          struct coact__task *task);
 
 /* Schedule a task that has never run.  True: the caller should give way to
    those that were made before.  from any */

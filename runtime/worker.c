@@ -28,11 +28,11 @@
 
 #define LOOK_NS INT64_C(20000)
 #define LOOK_EVERY_MOST 256
-#define GLOBAL_BATCH 32
+#define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
 #define LONG_RUNS 2
 #define SPIN_NS INT64_C(30000)
-#define CHOICES 256
+#define CHOICES 32
 
 /* ---- Stacks ---- */
 
@@ -72,7 +72,8 @@ give_stack(struct coact__worker *worker, struct coact__task *task)
         task->on_reserve = false;
         atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
                               memory_order_release);
-    } else if (task->stack_class == 0 && worker->stack_count < COACT__WORKER_STACKS) {
+    } else if (task->stack_class == 0 &&
+               worker->stack_count < COACT__WORKER_STACKS) {
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],
@@ -117,13 +118,9 @@ settle_bare(struct coact__worker *worker, struct coact__task *task,
 }
 
 void
-coact__worker_settle(struct coact__worker *worker)
+coact__worker_settle_left(struct coact__worker *worker,
+                          struct coact__task *task)
 {
-    struct coact__task *task = worker->left;
-    if (task == NULL) {
-        return;
-    }
-    worker->left = NULL;
     switch ((enum coact__after)task->after) {
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
@@ -213,8 +210,7 @@ bool
 coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
 {
     bool has_run = !task->runnable.is_fresh;
-    if (!take_stack(worker, task) &&
-        !(has_run && take_reserve(worker, task))) {
+    if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
         if (has_run) {
             line_up(worker, task); // until the reserve is back
             return false;
@@ -255,7 +251,7 @@ judge_run(struct coact__worker *worker, uint64_t dispatches_before)
 }
 
 /* From the loop: run a task, and whatever it switches to. */
-static void
+static inline void
 run(struct coact__worker *worker, struct coact__task *task)
 {
     if (task->context.fcontext == NULL &&
@@ -463,6 +459,24 @@ is_stopping(struct coact__scheduler *scheduler)
     return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
 }
 
+/* Make one that runs look up, so that it finds what is in the global queue before
+   the lookout does. */
+static void
+alert_one(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        if (other != worker && coact__worker_current(other) != NULL &&
+            !is_stuck(other)) {
+            atomic_store_explicit(&other->ready.bias.attention, true,
+                                  memory_order_relaxed);
+            return;
+        }
+    }
+}
+
 /* Everything that we have is for others to run. */
 static void
 hand_over(struct coact__worker *worker)
@@ -471,6 +485,7 @@ hand_over(struct coact__worker *worker)
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
         coact__park_announce(worker->scheduler);
+        alert_one(worker);
     }
 }
 
@@ -529,7 +544,7 @@ see_to_orders(struct coact__worker *worker)
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park(worker);
+        return coact__park_anyway(worker); // our own news would keep us
     }
     return true;
 }
@@ -567,6 +582,9 @@ coact__worker_run_ready(struct coact__worker *worker, int64_t deadline_ns)
         struct coact__runnable *found = next_task(worker);
         if (found == NULL) {
             break;
+        }
+        if (deadline_ns == 0) {
+            worker->until_look = 1; // one at a time
         }
         run(worker, (struct coact__task *)found);
         if (deadline_ns != INT64_MAX &&

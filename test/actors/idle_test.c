@@ -9,6 +9,8 @@
  */
 #include "test/actors/peers.h"
 
+#include <coact/blocking.h>
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -67,12 +69,8 @@ await_rest(struct coact_runtime *runtime)
 }
 
 static void
-rests_with(uint32_t workers, uint32_t actors)
+rests(struct coact_runtime *runtime)
 {
-    struct coact_runtime *runtime = start_runtime(workers);
-    for (uint32_t i = 0; i < actors; i++) {
-        spawn_peer(i % 2 == 0 ? idle_body : sleep_until_killed, NULL);
-    }
     await_rest(runtime);
     usleep(100000);
     struct coact_runtime_stats before, after;
@@ -91,6 +89,16 @@ rests_with(uint32_t workers, uint32_t actors)
     stop_runtime(runtime);
 }
 
+static void
+rests_with(uint32_t workers, uint32_t actors)
+{
+    struct coact_runtime *runtime = start_runtime(workers);
+    for (uint32_t i = 0; i < actors; i++) {
+        spawn_peer(i % 2 == 0 ? idle_body : sleep_until_killed, NULL);
+    }
+    rests(runtime);
+}
+
 START_TEST(s54_a_parked_runtime_does_not_run_at_all)
 {
     rests_with(1, 0);
@@ -104,5 +112,35 @@ START_TEST(s54_ten_thousand_sleeping_actors_do_not_run_at_all)
 }
 END_TEST
 
+static void
+nap(void *arg)
+{
+    (void)arg;
+    usleep(1000);
+}
+static void
+naps(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    ck_assert_int_eq(coact_blocking(nap, NULL, 0, NULL, IN_TIME), 0);
+}
+START_TEST(s54_a_runtime_rests_again_after_calls_that_block)
+{
+    struct coact_runtime *runtime = start_runtime(2);
+    for (int i = 0; i < 5; i++) {
+        spawn_peer(naps, NULL);
+    }
+    struct coact_runtime_stats stats;
+    int64_t deadline_ns = IN_TIME;
+    do {
+        usleep(10000);
+        coact_stats(runtime, &stats);
+        ck_assert_msg(coact_now_ns() < deadline_ns, "threads stay");
+    } while (stats.blocking_done < 5 || stats.blocking_threads > 0);
+    rests(runtime);
+}
+END_TEST
+
 SUITE_MAIN("idle", s54_a_parked_runtime_does_not_run_at_all,
-           s54_ten_thousand_sleeping_actors_do_not_run_at_all)
+           s54_ten_thousand_sleeping_actors_do_not_run_at_all,
+           s54_a_runtime_rests_again_after_calls_that_block)

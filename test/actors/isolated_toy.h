@@ -204,9 +204,16 @@ static const struct coact_body bodies[] = {
     COACT_BODY_ARG(toy, tidy_run, last_word),
 };
 
+/* A test may have said otherwise. */
+#ifndef TOY_ON_STACK_OVERFLOW
+#define TOY_ON_STACK_OVERFLOW COACT_OVERFLOW_ABORT
+#endif
+
 static const struct coact_program program = {
     .name = "isolated_test",
-    .options = {.workers = 2, .node = {.heartbeat_ns = COACT_SECONDS(1)}},
+    .options = {.workers = 2,
+                .node = {.heartbeat_ns = COACT_SECONDS(1)},
+                .on_stack_overflow = TOY_ON_STACK_OVERFLOW},
     .bodies = bodies,
     .body_count = COUNT(bodies),
 };

@@ -9,6 +9,7 @@
 #include "runtime/process.h"
 #include "test/actors/program.h"
 
+#include <coact/blocking.h>
 #include <coact/supervisor.h>
 
 #include <errno.h>
@@ -43,6 +44,24 @@ stuck_run(toy_self self, void *arg)
     for (;;) {
         pause();
     }
+}
+
+static void
+block_for_ever(void *arg)
+{
+    (void)arg;
+    say("blocked");
+    for (;;) {
+        pause();
+    }
+}
+
+static int
+main_blocks(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int rc = coact_blocking(block_for_ever, NULL, 0, NULL, COACT_FOREVER);
+    return rc == -ECANCELED ? 7 : 6;
 }
 
 static int
@@ -206,6 +225,22 @@ START_TEST(s64_a_second_signal_ends_the_program_at_once)
 }
 END_TEST
 
+START_TEST(s64_a_call_that_does_not_return_does_not_keep_a_program_from_ending)
+{
+    struct coact_program program = program_of(main_blocks);
+    program.stop_ns = COACT_MS(400);
+    struct run run;
+    start_plain(&run, &program);
+    await_words(&run, "blocked");
+    kill(run.pid, SIGTERM);
+    await_end(&run);
+    CODE(&run, 7);
+    SAID(&run, "coact_blocking, called by main (actor ");
+    SAID(&run, " s ago, has not returned");
+    SAID(&run, "the process is left with calls that block in it");
+}
+END_TEST
+
 START_TEST(s64_what_blocks_the_exit_is_named)
 {
     struct coact_program program = program_of(main_with_stuck);
@@ -298,6 +333,7 @@ main(int argc, char **argv)
         s64_other_actors_clean_up_after_main,
         s64_a_call_in_flight_fails_with_a_reason,
         s64_a_second_signal_ends_the_program_at_once,
+        s64_a_call_that_does_not_return_does_not_keep_a_program_from_ending,
         s64_what_blocks_the_exit_is_named,
         s64_isolated_children_end_with_the_program,
         s64_a_program_that_is_killed_takes_its_children_along,

@@ -135,8 +135,7 @@ scenario(void *arg)
     conduct(1, any_schedule, arg);
     const struct world *world = arg;
     for (int i = 0; i < SERVERS; i++) {
-        ck_assert_uint_eq(world->tallies[i].inits,
-                          world->tallies[i].clean_ups);
+        ck_assert_uint_eq(world->tallies[i].inits, world->tallies[i].clean_ups);
     }
 }
 START_TEST(s18_servers_keep_order_and_lose_no_call_under_any_schedule)
@@ -153,7 +152,8 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(go, m): {
         flood->turns++;
         peer_ref me = {self.ref};
@@ -255,7 +255,8 @@ frail_handle(peer_turn self, void *state)
 {
     struct frail *frail = state;
     frail->calls++;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(question, m):
         frail->kept = coact_keep(m);
         break;

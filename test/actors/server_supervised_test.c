@@ -40,7 +40,8 @@ static void
 clerk_handle(toy_turn self, void *state)
 {
     struct clerk *clerk = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(blow, m): {
         note("%s%d", clerk->name, ++clerk->wishes);
         if (m->code != 0) {
@@ -99,7 +100,8 @@ static void
 counter_handle(toy_turn self, void *state)
 {
     int32_t *count = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(blow, m): {
         note("%d", ++*count);
         if (m->code != 0) {
@@ -168,9 +170,9 @@ added(world_self self)
         coact_in_ms(1000), &ref, &why);
     ck_assert_int_eq(rc, -ECHILD);
     ck_assert_int_eq(why.code, 300);
-    rc = coact_child_add(
-        top, &(const struct coact_child)CLERK(&good, .start_ns = 0),
-        coact_in_ms(1000), &ref, &why);
+    rc = coact_child_add(top,
+                         &(const struct coact_child)CLERK(&good, .start_ns = 0),
+                         coact_in_ms(1000), &ref, &why);
     ck_assert_int_eq(rc, 0);
     ck_assert(coact_is_alive(ref));
     SAW("!a +b");
@@ -194,10 +196,9 @@ static void
 late(world_self self)
 {
     (void)self;
-    struct coact_child children[] = {
-        COACT_CHILD_SERVER(toy, "slow", counter_handle, NULL,
-                           .options.init = slow_init,
-                           .start_ns = COACT_MS(50))};
+    struct coact_child children[] = {COACT_CHILD_SERVER(
+        toy, "slow", counter_handle, NULL, .options.init = slow_init,
+        .start_ns = COACT_MS(50))};
     coact_supervisor_ref top;
     struct coact_reason why = {0};
     int rc = coact_supervise(

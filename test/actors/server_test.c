@@ -89,9 +89,9 @@ sender_body(peer_self self, void *arg)
     const struct source *source = arg;
     (void)self;
     for (uint32_t i = 0; i < EACH; i++) {
-        ck_assert_int_eq(coact_send(source->to, item, .from = source->index,
-                                    .number = i),
-                         0);
+        ck_assert_int_eq(
+            coact_send(source->to, item, .from = source->index, .number = i),
+            0);
     }
 }
 static void
@@ -172,7 +172,8 @@ twice_handle(peer_turn self, void *state)
 {
     uint32_t *arms = state;
     for (int i = 0; i < 3; i++) {
-        COACT_HANDLE(self) {
+        COACT_HANDLE(self)
+        {
         case COACT_ON(question, m): {
             *arms += 1;
             coact_reply(m, .n = *arms);
@@ -209,7 +210,8 @@ static void
 keeping_handle(peer_turn self, void *state)
 {
     struct kept *kept = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(question, m):
         kept->question = coact_keep(m);
         atomic_store_explicit(&kept->is_there, true, memory_order_release);
@@ -268,7 +270,8 @@ static void
 suspending_handle(peer_turn self, void *state)
 {
     struct tally *tally = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(question, m): {
         // On the stack, over a wait; the message is still there behind it.
         uint64_t mine[64];
@@ -347,7 +350,8 @@ static void
 asking_handle(peer_turn self, void *state)
 {
     const peer_ref *below = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(question, m): {
         struct answer a = {0};
         int rc = coact_ask(*below, question, &a, coact_deadline_of(m),
@@ -394,7 +398,8 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(go, m): {
         atomic_fetch_add_explicit(&flood->turns, 1, memory_order_relaxed);
         peer_ref me = {self.ref};
@@ -419,8 +424,7 @@ beside_a_flood(peer_self self, void *arg)
     }
     // It had its turns all the time, and so had the others: at most a run of it
     // for each of their dispatches, and 61 in a row now and then.
-    uint64_t turns =
-        atomic_load_explicit(&flood.turns, memory_order_relaxed);
+    uint64_t turns = atomic_load_explicit(&flood.turns, memory_order_relaxed);
     ck_assert_uint_gt(turns, 64);
     ck_assert_uint_lt(turns, 64 * 1000 * 4);
     coact_kill(flooded.ref);
@@ -509,7 +513,8 @@ static void
 exits_holding(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(parcel, m):
         (void)coact_keep(m);
         break;
@@ -544,12 +549,11 @@ linked_pair(peer_self self, void *arg)
     (void)self, (void)arg;
     struct tally one = {0}, other = {0};
     peer_ref a, b;
-    ck_assert_int_eq(coact_serve_with(peer, &a, tally_handle, &one,
-                                      .init = tally_init),
-                     0);
-    ck_assert_int_eq(coact_serve_with(peer, &b, tally_handle, &other,
-                                      .init = tally_init),
-                     0);
+    ck_assert_int_eq(
+        coact_serve_with(peer, &a, tally_handle, &one, .init = tally_init), 0);
+    ck_assert_int_eq(
+        coact_serve_with(peer, &b, tally_handle, &other, .init = tally_init),
+        0);
     // b links itself to a; then it is a that fails.
     one.peer = other.peer = a;
     coact_send(b, item, .from = LINK);
@@ -628,7 +632,8 @@ init_fails(peer_self self, void *arg)
         ck_assert(rc == -EOWNERDEAD || rc == -ESRCH);
         struct coact_down down = expect_down(self);
         ck_assert_int_eq(down.reason.code, -ENOENT);
-        ck_assert_str_eq(down.reason.text, i == 1 ? "no ledger 7" : "its init failed");
+        ck_assert_str_eq(down.reason.text,
+                         i == 1 ? "no ledger 7" : "its init failed");
         ck_assert_uint_eq(tally.clean_ups, 1);
         ck_assert_uint_eq(tally.questions, 0);
         ck_assert_uint_eq(tally.cancels, 0);

@@ -22,7 +22,7 @@ struct tally {
     uint32_t items, out_of_order, goes, questions, ticks, downs, exits;
     uint32_t items_seen_by_go;
     uint32_t next[8]; /* of each sender */
-    peer_ref peer; /* for LINK and MONITOR */
+    peer_ref peer;    /* for LINK and MONITOR */
     coact_timer_id timer;
     bool fails_with_text;
 };
@@ -58,7 +58,8 @@ __attribute__((unused)) static void
 tally_handle(peer_turn self, void *state)
 {
     struct tally *tally = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(go, m):
         tally->goes++;
         break;

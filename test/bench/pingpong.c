@@ -53,7 +53,8 @@ static void
 echo_handle(echo_turn self, void *state)
 {
     player_ref to = *(player_ref *)state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(ping, m):
         bench_must(coact_send(to, pong, .value = m->value), "send a pong");
         break;
@@ -64,7 +65,8 @@ static void
 player_handle(player_turn self, void *state)
 {
     struct player *player = state;
-    COACT_HANDLE(self) {
+    COACT_HANDLE(self)
+    {
     case COACT_ON(pong, m): {
         bench_check(m->value == player->played,
                     "a pong has the value of its ping");

@@ -1,5 +1,5 @@
 /*
- * manual_nodes_test.c - the manual's chapters on nodes and descriptors, run.
+ * manual_nodes_test.c - the manual's chapters on nodes, descriptors and names, run.
  *
  * The two nodes are two runtimes of one process, which know each other only by
  * their addresses.
@@ -11,8 +11,10 @@
 #include <coact/actor.h>
 #include <coact/cluster.h>
 #include <coact/io.h>
+#include <coact/lookup.h>
 #include <coact/runtime.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,5 +161,61 @@ START_TEST(an_actor_reads_and_writes_a_descriptor)
 }
 END_TEST
 
+/* ---- Names --------------------------------------------------------------- */
+
+static int
+connect_by_name(const char *host, const char *port, int64_t deadline_ns)
+{
+    struct coact_addresses found = {0};
+    int fd = coact_lookup(host, port, deadline_ns, &found);
+    for (size_t i = 0; i < found.count; i++) {
+        fd = coact_connect(&found.at[i].any, found.at[i].bytes, deadline_ns);
+        if (fd >= 0) {
+            break;
+        }
+    }
+    coact_addresses_free(&found);
+    return fd;
+}
+
+static void
+guest_body(oracle_self self, void *arg)
+{
+    (void)self;
+    int fd = connect_by_name("localhost", arg, coact_in_ms(8000));
+    COACT_CHECK(fd >= 0);
+    COACT_CHECK(coact_write(fd, "hello", 5, coact_in_ms(8000)) == 5);
+    close(fd);
+}
+
+START_TEST(an_actor_connects_to_a_name)
+{
+    int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t bytes = sizeof(at);
+    ck_assert_int_eq(bind(door, (struct sockaddr *)&at, bytes), 0);
+    ck_assert_int_eq(listen(door, 4), 0);
+    ck_assert_int_eq(getsockname(door, (struct sockaddr *)&at, &bytes), 0);
+    char port[8];
+    snprintf(port, sizeof(port), "%u", (unsigned)ntohs(at.sin_port));
+
+    struct coact_runtime *runtime;
+    const struct coact_runtime_options options = {.workers = 1};
+    ck_assert_int_eq(coact_start(&options, &runtime), 0);
+    ck_assert_int_eq(coact_attach(runtime), 0);
+    oracle_ref guest;
+    ck_assert_int_eq(coact_spawn(oracle, &guest, guest_body, port), 0);
+    int fd = accept(door, NULL, NULL);
+    char text[8] = "";
+    ck_assert_int_eq(recv(fd, text, 5, MSG_WAITALL), 5);
+    ck_assert_str_eq(text, "hello");
+    close(fd);
+    close(door);
+    coact_detach();
+    stop(runtime);
+}
+END_TEST
+
 SUITE_MAIN("manual_nodes", an_actor_is_found_by_its_name_on_another_node,
-           an_actor_reads_and_writes_a_descriptor)
+           an_actor_reads_and_writes_a_descriptor, an_actor_connects_to_a_name)

@@ -173,7 +173,100 @@ START_TEST(census_shows_the_last_one_out_the_timers_of_the_others)
 }
 END_TEST
 
+/* ---- one is counted out by another, and comes back one too many ---- */
+
+static bool is_counted_out; /* under the lock of the parking, as in lookout.c */
+
+static void
+begin_with_stuck(void)
+{
+    begin_with(1);
+    is_counted_out = false;
+    atomic_init(&armed[0], 0);
+}
+
+/* The lookout: it counts the stuck one out, goes to work, and leaves again when
+   it finds nothing more. */
+static void
+stand_in_and_work(int self)
+{
+    (void)self;
+    is_counted_out = true;
+    (void)coact__census_leave_anyway(&census); // for we join
+    coact__census_join(&census);
+    while (taken < ITEMS) {
+        if (take_one()) {
+            taken++;
+        } else if (coact__census_leave(&census)) {
+            interleave_wait(&kicks);
+            coact__census_join(&census);
+        }
+    }
+}
+
+/* The stuck one: it comes back, maybe before anybody has missed it, and leaves
+   for there is another, whatever there is to do. */
+static void
+come_back_and_leave(int self)
+{
+    (void)self;
+    for (int i = (int)interleave_draw(8); i > 0; i--) {
+        interleave_step();
+    }
+    if (is_counted_out) {
+        coact__census_join(&census);
+        if (coact__census_leave_anyway(&census)) {
+            interleave_post(&kicks);
+        }
+    }
+}
+
+START_TEST(census_loses_no_item_when_one_too_many_leaves)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "census: one too many",
+        .threads = {{"stranger", bring},
+                    {"stranger2", bring},
+                    {"stand-in", stand_in_and_work},
+                    {"stuck", come_back_and_leave}},
+        .setup = begin_with_stuck,
+    });
+}
+END_TEST
+
+/* Who leaves in any case shows what it did before to who finds nobody awake. */
+static void
+arm_and_leave_anyway(int self)
+{
+    (void)self;
+    atomic_store_explicit(&armed[0], 1, memory_order_relaxed);
+    (void)coact__census_leave_anyway(&census);
+}
+
+static void
+look_for_timers(int self)
+{
+    (void)self;
+    if (coact__census_awake(&census) == 0) {
+        INTERLEAVE_CHECK(
+            atomic_load_explicit(&armed[0], memory_order_relaxed) == 1);
+    }
+}
+
+START_TEST(census_shows_the_timers_of_who_leaves_in_any_case)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "census: leaving in any case",
+        .threads = {{"leaver", arm_and_leave_anyway},
+                    {"lookout", look_for_timers}},
+        .setup = begin_with_stuck,
+    });
+}
+END_TEST
+
 SUITE_MAIN("interleave/census",
            census_loses_no_item_between_one_worker_and_two_strangers,
            census_loses_no_item_between_two_workers_and_two_strangers,
-           census_shows_the_last_one_out_the_timers_of_the_others)
+           census_shows_the_last_one_out_the_timers_of_the_others,
+           census_loses_no_item_when_one_too_many_leaves,
+           census_shows_the_timers_of_who_leaves_in_any_case)

@@ -193,6 +193,62 @@ START_TEST(harness_follows_a_release_sequence_through_changes_only)
 }
 END_TEST
 
+/* ---- a barrier in the midst of another thread ---- */
+
+static void
+store_x_barrier_look_at_y(int self)
+{
+    (void)self;
+    atomic_store_explicit(&x, 1, memory_order_relaxed);
+    if (is_repaired) {
+        interleave_barrier();
+    }
+    saw_y = atomic_load_explicit(&y, memory_order_relaxed);
+}
+
+static void
+store_y_then_look_at_x(int self)
+{
+    (void)self;
+    atomic_store_explicit(&y, 1, memory_order_relaxed);
+    saw_x = atomic_load_explicit(&x, memory_order_relaxed);
+}
+
+START_TEST(harness_makes_a_barrier_for_the_thread_that_has_none)
+{
+    must_fail_with(
+        (struct interleave_case){
+            .name = "barrier",
+            .threads = {{"asks", store_x_barrier_look_at_y},
+                        {"is asked", store_y_then_look_at_x}},
+            .setup = begin,
+            .check = check_one_saw},
+        "saw_x == 1 || saw_y == 1");
+}
+END_TEST
+
+/* Broken: a barrier is taken for the release of plain data. */
+static void
+write_store_barrier(int self)
+{
+    (void)self;
+    interleave_wrote(&data);
+    atomic_store_explicit(
+        &x, 1, is_repaired ? memory_order_release : memory_order_relaxed);
+    interleave_barrier();
+}
+
+START_TEST(harness_does_not_take_a_barrier_for_a_release)
+{
+    must_fail_with(
+        (struct interleave_case){
+            .name = "barrier, no release",
+            .threads = {{"writer", write_store_barrier}, {"reader", consume}},
+            .setup = begin},
+        "a read is ordered after the last write");
+}
+END_TEST
+
 /* ---- sleeping for ever, and running for ever ---- */
 
 /* x: there is news; y: somebody sleeps.  Broken: the news come between the look
@@ -251,6 +307,48 @@ START_TEST(harness_finds_a_thread_that_runs_for_ever)
 }
 END_TEST
 
+/* Two that wait for each other in turns: who spins and says so does not keep
+   the one that it waits for. */
+static void
+spin_until(_Atomic int *value, int enough)
+{
+    while (atomic_load_explicit(value, memory_order_relaxed) < enough) {
+        if (is_repaired) {
+            interleave_give_way();
+        }
+    }
+}
+
+static void
+tell_x_await_y(int self)
+{
+    (void)self;
+    for (int turn = 1; turn <= 5; turn++) {
+        atomic_store_explicit(&x, turn, memory_order_relaxed);
+        spin_until(&y, turn);
+    }
+}
+
+static void
+await_x_tell_y(int self)
+{
+    (void)self;
+    for (int turn = 1; turn <= 5; turn++) {
+        spin_until(&x, turn);
+        atomic_store_explicit(&y, turn, memory_order_relaxed);
+    }
+}
+
+START_TEST(harness_lets_others_go_on_beside_a_thread_that_gives_way)
+{
+    must_fail_with((struct interleave_case){.name = "give way",
+                                            .threads = {{"x", tell_x_await_y},
+                                                        {"y", await_x_tell_y}},
+                                            .setup = begin},
+                   "the schedule comes to an end");
+}
+END_TEST
+
 /* ---- a seed is a schedule ---- */
 
 static char heard[64];
@@ -301,6 +399,9 @@ SUITE_MAIN("interleave/harness", harness_finds_a_lost_update,
            harness_finds_a_store_that_should_release,
            harness_finds_two_stores_that_miss_each_other,
            harness_follows_a_release_sequence_through_changes_only,
+           harness_makes_a_barrier_for_the_thread_that_has_none,
+           harness_does_not_take_a_barrier_for_a_release,
            harness_finds_a_thread_that_sleeps_for_ever,
            harness_finds_a_thread_that_runs_for_ever,
+           harness_lets_others_go_on_beside_a_thread_that_gives_way,
            harness_repeats_a_schedule_from_its_seed)

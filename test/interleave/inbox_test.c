@@ -12,6 +12,7 @@
 #include "test/support/suite.h"
 
 #include "runtime/inbox.c"
+#include "runtime/task.h"
 
 enum { SENDERS = 4, EACH = 2 };
 
@@ -344,10 +345,228 @@ START_TEST(inbox_reopened_shows_a_late_sender_its_new_owner)
 }
 END_TEST
 
+/* ---- a claim, and what is given with it (send.c, task.h) ---- */
+
+static struct coact__task task;
+
+static void
+begin_task(void)
+{
+    begin();
+    coact__inbox_open(&task.inbox);
+    task.given = NULL;
+}
+
+/* As coact__deliver does: the task if it listens, else its inbox. */
+static void
+deliver(int from, int number)
+{
+    struct letter *l = &letters[from][number];
+    interleave_wrote(l);
+    if (coact__inbox_claim(&task.inbox)) {
+        // The one before was taken, or it would not have listened.
+        interleave_read(&task.given);
+        INTERLEAVE_CHECK(task.given == NULL);
+        l->node.next = NULL;
+        interleave_wrote(&task.given);
+        task.given = &l->node;
+        schedule();
+        return;
+    }
+    enum coact__inbox_result result = coact__inbox_push(&task.inbox, &l->node);
+    INTERLEAVE_CHECK(result != COACT__INBOX_REFUSED);
+    if (result == COACT__INBOX_WOKEN) {
+        schedule();
+    }
+}
+
+static void
+deliver_two(int self)
+{
+    deliver(self, 0);
+    deliver(self, 1);
+}
+
+static void
+wake_task_once(int self)
+{
+    (void)self;
+    if (coact__inbox_wake_from_any(&task.inbox)) {
+        schedule();
+    }
+}
+
+/* As coact__worker_settle does. */
+static bool
+is_asleep(enum coact__inbox_flag how)
+{
+    return (how == COACT__INBOX_LISTENING &&
+            coact__inbox_listen_quickly(&task.inbox)) ||
+           coact__inbox_sleep_by_owner(&task.inbox, how);
+}
+
+static void
+sleep_as_task(enum coact__inbox_flag how)
+{
+    interleave_wrote(&context);
+    if (is_asleep(how)) {
+        interleave_wait(&scheduled);
+        interleave_read(&context);
+    }
+}
+
+/* What was given is taken before the next sleep, and comes first: the letters
+   of each sender are in order (read_letters). */
+static void
+take_all(void)
+{
+    interleave_read(&task.given);
+    if (task.given != NULL) {
+        interleave_wrote(&task.given);
+    }
+    read_letters(coact__task_take(&task));
+    INTERLEAVE_CHECK(task.given == NULL);
+}
+
+static void
+listen_for_four(int self)
+{
+    (void)self;
+    take_all();
+    while (delivered < 4) {
+        sleep_as_task(COACT__INBOX_LISTENING);
+        take_all();
+    }
+}
+
+static void
+four_and_no_more(void)
+{
+    INTERLEAVE_CHECK(delivered == 4);
+    INTERLEAVE_CHECK(task.given == NULL);
+    INTERLEAVE_CHECK(coact__inbox_is_empty(&task.inbox));
+    INTERLEAVE_CHECK(scheduled.posts == 0);
+}
+
+START_TEST(inbox_claim_has_one_winner_and_what_is_given_comes_first)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "inbox: claim",
+        .threads = {{"sender", deliver_two},
+                    {"sender2", deliver_two},
+                    {"waker", wake_task_once},
+                    {"receiver", listen_for_four}},
+        .setup = begin_task,
+        .check = four_and_no_more,
+    });
+}
+END_TEST
+
+/* A task that is deaf is nobody's to claim: what comes waits in the inbox until
+   it listens. */
+static void
+wake_with_news(int self)
+{
+    (void)self;
+    atomic_store_explicit(&news, 1, memory_order_relaxed);
+    if (coact__inbox_wake_from_any(&task.inbox)) {
+        INTERLEAVE_CHECK(task.given == NULL);
+        schedule();
+    }
+}
+
+static void
+be_deaf_then_listen(int self)
+{
+    while (atomic_load_explicit(&news, memory_order_relaxed) == 0) {
+        sleep_as_task(COACT__INBOX_DEAF);
+        INTERLEAVE_CHECK(task.given == NULL);
+    }
+    listen_for_four(self);
+}
+
+START_TEST(inbox_claim_leaves_the_deaf_alone)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "inbox: claim of the deaf",
+        .threads = {{"sender", deliver_two},
+                    {"sender2", deliver_two},
+                    {"waker", wake_with_news},
+                    {"task", be_deaf_then_listen}},
+        .setup = begin_task,
+        .check = four_and_no_more,
+    });
+}
+END_TEST
+
+/* A task that ends takes what it was given along. */
+static void
+listen_for_one_and_close(int self)
+{
+    (void)self;
+    while (delivered < 1) {
+        take_all();
+        if (delivered < 1) {
+            sleep_as_task(COACT__INBOX_LISTENING);
+        }
+    }
+    interleave_read(&task.given);
+    struct coact__inbox_node *given = task.given;
+    read_letters(given);
+    task.given = NULL;
+    read_letters(coact__inbox_close_by_owner(&task.inbox));
+}
+
+static void
+deliver_or_keep(int self)
+{
+    for (int i = 0; i < EACH; i++) {
+        struct letter *l = &letters[self][i];
+        interleave_wrote(l);
+        if (coact__inbox_claim(&task.inbox)) {
+            l->node.next = NULL;
+            interleave_wrote(&task.given);
+            task.given = &l->node;
+            schedule();
+            continue;
+        }
+        enum coact__inbox_result result =
+            coact__inbox_push(&task.inbox, &l->node);
+        if (result == COACT__INBOX_WOKEN) {
+            schedule();
+        }
+        refused += result == COACT__INBOX_REFUSED;
+    }
+}
+
+static void
+four_delivered_or_refused(void)
+{
+    INTERLEAVE_CHECK(delivered + refused == 4);
+    INTERLEAVE_CHECK(task.given == NULL);
+    INTERLEAVE_CHECK(!coact__inbox_claim(&task.inbox));
+}
+
+START_TEST(inbox_claim_fails_from_the_close_on)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "inbox: claim and close",
+        .threads = {{"sender", deliver_or_keep},
+                    {"sender2", deliver_or_keep},
+                    {"task", listen_for_one_and_close}},
+        .setup = begin_task,
+        .check = four_delivered_or_refused,
+    });
+}
+END_TEST
+
 SUITE_MAIN("interleave/inbox",
            inbox_loses_no_wake_up_and_keeps_each_senders_order,
            inbox_delivers_or_refuses_every_message_when_it_closes,
            inbox_wake_is_not_lost_when_it_meets_the_sleep,
            inbox_has_one_waker_for_each_sleep,
            inbox_signal_wakes_the_deaf_and_a_message_does_not,
-           inbox_reopened_shows_a_late_sender_its_new_owner)
+           inbox_reopened_shows_a_late_sender_its_new_owner,
+           inbox_claim_has_one_winner_and_what_is_given_comes_first,
+           inbox_claim_leaves_the_deaf_alone,
+           inbox_claim_fails_from_the_close_on)

@@ -94,4 +94,14 @@ uint32_t interleave_draw(uint32_t n);
 /* A point at which another thread may go on. */
 void interleave_step(void);
 
+/* The same in a loop that waits for another: with priorities we become the
+   last, or the loop would be all that runs. */
+void interleave_give_way(void);
+
+/* membarrier: a full fence in the midst of every thread, wherever it stands.
+   What was stored before it is what all loads after it find, or something
+   newer.  Plain data is not put in order by it: that is for release and acquire
+   to do. */
+void interleave_barrier(void);
+
 #endif

@@ -17,6 +17,9 @@
  * order, consume is acquire, and a seq_cst load answers with the last store.
  * What it finds is possible; it does not find all that is possible.
  *
+ * A barrier of all threads (membarrier) makes every thread know the last store of
+ * every location.
+ *
  * Plain data is checked by the same clocks: two accesses, one of them a write,
  * that no happens-before puts in order are a failure.
  *
@@ -58,6 +61,7 @@ struct location {
 
 static struct {
     struct location table[PLACES];
+    struct location *in_use[MOST];
     struct interleave_clock clocks[CLOCKS];
     uint32_t life;
     uint32_t used;
@@ -202,6 +206,7 @@ location_of(const volatile void *address)
                 interleave_fail("a schedule uses few locations", __FILE__,
                                 __LINE__);
             }
+            memory.in_use[memory.used - 1] = l;
             memset(l, 0, offsetof(struct location, kept));
             l->address = address;
             l->life = memory.life;
@@ -267,6 +272,19 @@ add_store(struct location *l, uint64_t value, memory_order order,
         join(&s->released, own_clock());
     }
     l->seen[state.current] = l->stores++;
+}
+
+void
+interleave_barrier(void)
+{
+    interleave_step();
+    interleave_trace("makes a barrier for all");
+    for (uint32_t i = 0; state.weak && i < memory.used; i++) {
+        struct location *l = memory.in_use[i];
+        for (int t = 0; l->stores > 0 && t < CLOCKS; t++) {
+            l->seen[t] = l->stores - 1;
+        }
+    }
 }
 
 /* ---- operations ---- */

@@ -73,6 +73,7 @@ static struct {
     int rank[INTERLEAVE_THREADS]; /* the greatest runs */
     long change_at[CHANGES];
     int changes;
+    int last_rank;    /* smaller than all */
     long usual_steps; /* of a schedule of this case */
     const char *failure;
     const char *failure_file;
@@ -157,6 +158,7 @@ draw_ranks(void)
         draw_change(i);
     }
     run.changes = 0;
+    run.last_rank = -CHANGES;
 }
 
 /* ---- switching ---- */
@@ -201,6 +203,16 @@ interleave_step(void)
         interleave_fail("the schedule comes to an end", __FILE__, __LINE__);
     }
     switch_to_next();
+}
+
+void
+interleave_give_way(void)
+{
+    if (state.current == INTERLEAVE_HOST) {
+        return;
+    }
+    run.rank[state.current] = --run.last_rank;
+    interleave_step();
 }
 
 static void

@@ -13,7 +13,7 @@ START_TEST(a_bound_takes_its_limit_and_no_more)
     ck_assert(coact__bound_take(&bound, 1));
     ck_assert(coact__bound_take(&bound, 1));
     ck_assert(!coact__bound_take(&bound, 1));
-    coact__bound_give(&bound, 1);
+    coact__bound_give(&bound, 1, 1);
     ck_assert(coact__bound_take(&bound, 1));
     ck_assert(!coact__bound_take(&bound, 1));
 }
@@ -29,7 +29,7 @@ START_TEST(a_place_meant_for_an_earlier_owner_of_the_slot_is_not_counted)
     ck_assert(coact__bound_take(&bound, 1)); // the dead refuses by itself
     ck_assert(coact__bound_take(&bound, 2));
     ck_assert(!coact__bound_take(&bound, 2));
-    coact__bound_give(&bound, 1); // given back too late
+    coact__bound_give(&bound, 1, 1); // given back too late
     ck_assert(!coact__bound_take(&bound, 2));
 }
 END_TEST
@@ -41,7 +41,7 @@ START_TEST(a_closed_bound_holds_nobody_up)
     ck_assert(coact__bound_take(&bound, 1));
     coact__bound_close(&bound);
     ck_assert(coact__bound_take(&bound, 1));
-    coact__bound_give(&bound, 1);
+    coact__bound_give(&bound, 1, 1);
 }
 END_TEST
 

@@ -53,8 +53,13 @@ set(coact_frame_limit
 
 # A guard page stops an overflow only if every page of a frame is touched in
 # order: without -fstack-clash-protection a large frame steps over it.
-set(coact_codegen -fvisibility=hidden -fstack-clash-protection
-                  -fno-omit-frame-pointer)
+set(coact_codegen
+    -fvisibility=hidden -fstack-clash-protection
+    # Debuggers and backtraces have the unwind tables; sanitizers follow frames.
+    $<$<NOT:$<STREQUAL:${COACT_SANITIZE},>>:-fno-omit-frame-pointer>)
+if(COACT_MACHINE STREQUAL x86_64)
+  list(APPEND coact_codegen -mno-red-zone) # see runtime/context.h
+endif()
 
 check_include_file(valgrind/valgrind.h COACT_HAVE_VALGRIND_H)
 set(coact_defines

@@ -4,12 +4,39 @@
 
 get_property(coact_all_sources GLOBAL PROPERTY COACT_SOURCES)
 
+# Where a misuse aborts, the locks that the library holds are counted too.
+set(coact_count_locks
+    "$<$<AND:$<BOOL:${COACT_ABORT_ON_MISUSE}>,$<COMPILE_LANGUAGE:C>>:SHELL:-include ${PROJECT_SOURCE_DIR}/runtime/held_mutex.h>"
+)
+
 # Compiled once, as position-independent code, for both the .so and the .a.
 add_library(coact_objects OBJECT ${coact_all_sources})
 set_target_properties(coact_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(coact_objects PRIVATE coact_flags)
-target_compile_options(coact_objects PRIVATE ${coact_frame_limit})
+target_compile_options(coact_objects PRIVATE ${coact_frame_limit}
+                                             ${coact_count_locks})
 target_compile_definitions(coact_objects PRIVATE COACT_SIM=0)
+
+# In a static library our code becomes a part of the program.  A section of its
+# own keeps it apart, and the linker says where that is: runtime/land.h needs to
+# know.  Without it, stack overflows cannot be contained there, and the option
+# fails.
+function(coact_keep_apart target)
+  if(CMAKE_OBJCOPY AND COACT_SANITIZE STREQUAL "")
+    set(renames)
+    foreach(part IN ITEMS .text .text.unlikely .text.hot .text.startup
+                          .text.exit)
+      foreach(name IN ITEMS ${part} ${part}.)
+        list(APPEND renames --rename-section ${name}=coact_text)
+      endforeach()
+    endforeach()
+    add_custom_command(
+      TARGET ${target}
+      POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} ${renames} $<TARGET_FILE:${target}>
+      VERBATIM)
+  endif()
+endfunction()
 
 # What every user of a library gets.
 function(coact_library target)
@@ -38,6 +65,7 @@ endfunction()
 add_library(coact_static STATIC $<TARGET_OBJECTS:coact_objects>
                                 ${coact_fcontext_objects})
 coact_library(coact_static)
+coact_keep_apart(coact_static)
 set_target_properties(coact_static PROPERTIES OUTPUT_NAME coact
                                               EXPORT_NAME static)
 add_library(coact::static ALIAS coact_static)
@@ -73,12 +101,14 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/runtime/oracle_sim.c)
   list(APPEND coact_sim_sources ${PROJECT_SOURCE_DIR}/runtime/oracle_sim.c)
   add_library(coact_sim STATIC ${coact_sim_sources} ${coact_fcontext_objects})
   coact_library(coact_sim)
+  coact_keep_apart(coact_sim)
   set_target_properties(
     coact_sim
     PROPERTIES OUTPUT_NAME coact-sim
                EXPORT_NAME sim
                POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(coact_sim PRIVATE $<BUILD_INTERFACE:coact_flags>)
+  target_compile_options(coact_sim PRIVATE ${coact_count_locks})
   target_compile_definitions(coact_sim PRIVATE COACT_SIM=1)
   add_library(coact::sim ALIAS coact_sim)
 endif()

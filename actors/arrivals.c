@@ -1,0 +1,176 @@
+/*
+ * arrivals.c - from the inbox to the actor's own list.
+ *
+ * What arrives is taken from the inbox in bursts, in order, and sorted: signals
+ * are acted upon at once, messages go to the end of the actor's own list, where
+ * no other thread can see them.  A burst of nothing but messages, which is what
+ * most are, stays the list that it is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+
+#include <errno.h>
+
+/* ---- The actor's own list ---- */
+
+void
+coact__enqueue(struct coact__actor *actor, struct coact__envelope *envelope)
+{
+    envelope->item.node.next = NULL;
+    if (actor->first == NULL) {
+        actor->first = envelope;
+    } else {
+        actor->last->item.node.next = &envelope->item.node;
+    }
+    actor->last = envelope;
+    coact__change_pending(actor, 1);
+}
+
+/* ---- From the inbox ---- */
+
+static void
+sort(struct coact__actor *actor, struct coact__item *item)
+{
+    struct coact__envelope *envelope = coact__envelope_of_item(item);
+    switch ((enum coact__kind)item->kind) {
+    case COACT__KIND_MESSAGE:
+    case COACT__KIND_REQUEST:
+    case COACT__KIND_EXIT_NEWS:
+        coact__enqueue(actor, envelope);
+        break;
+    case COACT__KIND_TICK:
+        if (coact__tick_arrived(envelope)) {
+            coact__enqueue(actor, envelope);
+        }
+        break;
+    case COACT__KIND_DOWN:
+        if (coact__watch_news_arrived(actor, envelope)) {
+            coact__enqueue(actor, envelope);
+        }
+        break;
+    case COACT__KIND_WATCH:
+    case COACT__KIND_UNWATCH:
+        coact__watch_arrived(actor, item);
+        break;
+    case COACT__KIND_LINK:
+    case COACT__KIND_UNLINK:
+    case COACT__KIND_EXIT:
+        coact__link_arrived(actor, item);
+        break;
+    }
+}
+
+/* coact_kill was here. */
+static void
+see_kill(struct coact__actor *actor)
+{
+    uint64_t word = atomic_load_explicit(&actor->word, memory_order_acquire);
+    if ((word & COACT__ACTOR_KILL) != 0 && !actor->is_killed) {
+        coact__ask_to_end(actor, COACT_KILLED, "");
+        actor->is_killed = true;
+    }
+}
+
+/* Is all of it for us, and messages?  Then it stays the list that it is; *last
+   and *count are of that list. */
+static bool
+is_plain(const struct coact__actor *actor, struct coact__inbox_node *node,
+         struct coact__envelope **last, uint32_t *count)
+{
+    uint32_t generation = coact__generation_of(actor);
+    uint32_t n = 0;
+    struct coact__item *item;
+    do {
+        item = (struct coact__item *)node;
+        if (item->kind > COACT__KIND_REQUEST ||
+            item->generation != generation) {
+            return false;
+        }
+        n++;
+        node = node->next;
+    } while (node != NULL);
+    *last = coact__envelope_of_item(item);
+    *count = n;
+    return true;
+}
+
+static void
+enqueue_all(struct coact__actor *actor, struct coact__envelope *first,
+            struct coact__envelope *last, uint32_t count)
+{
+    if (actor->first == NULL) {
+        actor->first = first;
+    } else {
+        actor->last->item.node.next = &first->item.node;
+    }
+    actor->last = last;
+    coact__change_pending(actor, count);
+}
+
+static void
+sort_all(struct coact__actor *actor, struct coact__inbox_node *node)
+{
+    uint32_t generation = coact__generation_of(actor);
+    while (node != NULL) {
+        struct coact__item *item = (struct coact__item *)node;
+        node = node->next;
+        if (COACT__LIKELY(item->generation == generation)) {
+            sort(actor, item);
+        } else {
+            coact__bounce(coact__runtime_of(actor), item,
+                          &(const struct coact_reason){.code = COACT_NOPROC});
+        }
+    }
+}
+
+void
+coact__drain_all(struct coact__actor *actor)
+{
+    see_kill(actor);
+    struct coact__inbox_node *node = coact__task_take(&actor->task);
+    if (node == NULL) {
+        return;
+    }
+    struct coact__envelope *last;
+    uint32_t count;
+    if (is_plain(actor, node, &last, &count)) {
+        enqueue_all(actor, coact__envelope_of_item((struct coact__item *)node),
+                    last, count);
+    } else {
+        sort_all(actor, node);
+    }
+}
+
+void
+coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
+              const struct coact_reason *reason)
+{
+    struct coact__envelope *envelope = coact__envelope_of_item(item);
+    switch ((enum coact__kind)item->kind) {
+    case COACT__KIND_MESSAGE:
+        COACT__COUNT_ONE(runtime, dead_letters);
+        coact__envelope_drop(runtime, envelope, -ESRCH, reason);
+        break;
+    case COACT__KIND_REQUEST:
+        COACT__COUNT_ONE(runtime, dead_letters);
+        coact__envelope_drop(
+            runtime, envelope,
+            reason->code == COACT_NOPROC ? -ESRCH : -EOWNERDEAD, reason);
+        break;
+    case COACT__KIND_DOWN:
+    case COACT__KIND_EXIT_NEWS:
+    case COACT__KIND_TICK:
+        coact__envelope_drop(runtime, envelope, 0, NULL);
+        break;
+    case COACT__KIND_WATCH:
+    case COACT__KIND_UNWATCH:
+        coact__watch_bounced(runtime, item, reason);
+        break;
+    case COACT__KIND_LINK:
+    case COACT__KIND_UNLINK:
+    case COACT__KIND_EXIT:
+        coact__link_bounced(runtime, item, reason);
+        break;
+    }
+}
