@@ -6,7 +6,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
+#include "actors/limit_internal.h"
+#include "actors/role_internal.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
 
@@ -49,12 +52,27 @@ coact__label_replace(struct coact__actor *actor, char *label)
 
 /* ---- What the scheduler calls ---- */
 
+static void
+begin_specially(struct coact__actor *actor)
+{
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_begin(actor);
+    }
+    coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_resume(actor);
+    }
+}
+
 enum coact__after
 coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
     if (COACT__UNLIKELY(actor->serves)) {
         return coact__server_run(actor);
+    }
+    if (COACT__UNLIKELY(actor->traits != 0)) {
+        begin_specially(actor);
     }
     coact__drain(actor);
     if (actor->stage == COACT__STAGE_ALIVE) {
@@ -129,6 +147,11 @@ check_spawn(const struct coact_options *options, struct birth *birth)
         return coact__misuse(birth->runtime, -EINVAL, call,
                              "an init is for servers");
     }
+    if (options->role.id != 0 &&
+        !coact__role_exists(birth->runtime, options->role)) {
+        return coact__misuse(birth->runtime, -EINVAL, call,
+                             "there is no role %u", (unsigned)options->role.id);
+    }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
         return coact__misuse(birth->runtime, -EINVAL, call,
                              "stack_bytes is %zu, and the most is %zu",
@@ -202,10 +225,13 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
             return -ENOMEM;
         }
         // Release pairs with the senders' acquire: a bound as it was made.
-        atomic_store_explicit(&actor->task.gate, bound, memory_order_release);
+        atomic_store_explicit(&actor->bound, bound, memory_order_release);
     }
     actor->owed = 0;
     actor->gives_after = gives_after(options->mailbox_messages);
+    actor->traits = 0;
+    atomic_store_explicit(&actor->task.is_gated, options->mailbox_messages > 0,
+                          memory_order_relaxed);
     if (bound != NULL) {
         coact__bound_open(bound, coact__generation_of(actor),
                           options->mailbox_messages,
@@ -233,6 +259,12 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
 {
     struct coact__actor *actor = birth->actor;
     int rc = prepare_bound(actor, options);
+    if (rc == 0) {
+        rc = coact__role_prepare(actor, options->sender_role);
+    }
+    if (rc == 0 && (options->account || birth->runtime->options.account)) {
+        rc = coact__account_open(actor, false);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -274,6 +306,12 @@ undo(struct birth *birth)
         node = node->next;
         coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
+    }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_close(actor);
     }
     coact__free(actor->extra);
     actor->extra = NULL;
@@ -321,7 +359,7 @@ role_of(const struct birth *birth, const struct coact_options *options)
     if (options->role.id != 0) {
         return (uint8_t)(options->role.id - 1);
     }
-    return birth->spawner != NULL ? birth->spawner->task.runnable.role : 0;
+    return birth->spawner != NULL ? coact__role_own(birth->spawner) : 0;
 }
 
 static int
@@ -375,7 +413,8 @@ is_plain(const struct coact_options *options)
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 && options->init == NULL;
+           options->role.id == 0 && !options->account &&
+           !options->sender_role && options->init == NULL;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long
@@ -404,6 +443,8 @@ spawn_quickly(struct birth *birth, const struct coact_options *options,
     birth->actor = actor;
     prepare_slot(birth, options, self->runnable.role);
     actor->owed = actor->gives_after = 0;
+    actor->traits = 0;
+    atomic_store_explicit(&actor->task.is_gated, false, memory_order_relaxed);
     set_alive(actor);
     COACT__COUNT_ONE_ON(worker, spawned);
     set_free(birth, out);

@@ -28,6 +28,7 @@
 #include <coact/message.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
+#include <coact/role.h>
 #include <coact/time.h>
 
 #include <stdbool.h>
@@ -51,11 +52,6 @@ typedef struct coact_monitor_id {
 } coact_monitor_id;
 
 /* How to start an actor.  All zero is a good actor. */
-/* One of the runtime's roles (runtime.h). */
-typedef struct coact_role {
-    uint8_t id; /* 0 names none */
-} coact_role;
-
 struct coact_options {
     /* For logs and lists; copied.  NULL: the mailbox's name. */
     const char *label;
@@ -72,6 +68,8 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    bool account;                /* open one for it: account.h */
+    bool sender_role; /* each message is handled in the role of its sender */
     int (*init)(void **state);   /* of a server; see server.h */
 };
 

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct coact__account;
 struct coact__bond;
 struct coact__bond_side;
 struct coact__watch;
@@ -39,7 +40,9 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__role_delays;
 struct coact__mutexes;
+struct coact_limit;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -77,6 +80,12 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    struct coact__limit_hold {
+        struct coact_limit *limit; /* NULL: none */
+        bool has_slot;             /* we work; else we wait, or are to end */
+    } of_role, entered;
+    struct coact__account *account; /* NULL: it has none */
+    uint8_t own_role; /* of one that lends; its task's is of the moment */
     /* Clean-ups may look into it; or low is NULL. */
     struct coact__stack overflowed;
 };
@@ -110,6 +119,13 @@ enum coact__serves {
    days. */
 #define COACT__SINCE_SHIFT 20
 
+/* What makes a receive take its long way, for a whole life. */
+enum coact__trait {
+    COACT__ACCOUNTED = 8, /* has an account */
+    COACT__LIMITED = 4,   /* is under a limit */
+    COACT__LENDS = 2      /* handles messages in the roles of their senders */
+};
+
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
 struct coact__actor {
@@ -124,7 +140,7 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool spare;
+            uint8_t traits;    /* enum coact__trait */
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
@@ -147,9 +163,10 @@ struct coact__actor {
         struct coact__actor *next_free; /* of a slot that nobody has */
     };
     void (*destroy_arg)(void *);
-    struct coact__call call;        /* anyone's */
-    struct coact__envelope *kept;   /* received, beyond their blocks */
-    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    struct coact__call call;            /* anyone's */
+    struct coact__envelope *kept;       /* received, beyond their blocks */
+    struct coact_no_switch *region;     /* switch_check.h; NULL: none is open */
+    struct coact__bound *_Atomic bound; /* anyone's; NULL: never had a limit */
     char *label, *name; /* changed under the runtime's lock; NULL: none */
     int end_code;       /* from ASKED on */
     uint16_t mutexes_held;
@@ -169,6 +186,7 @@ enum {
 
 #define COACT__SLAB_SLOTS 8192
 #define COACT__SLABS 2048
+#define COACT__ACCOUNT_BUCKETS 256
 
 /* Counters of one worker, or of all other threads (the last ones). */
 struct coact__counts {
@@ -194,7 +212,9 @@ struct coact_runtime {
     uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
-    struct coact__counts *counts;       /* one for each worker slot, and one */
+    struct coact__role_delays *delays;  /* of each role */
+    struct coact_limit *role_limits[COACT__ROLES]; /* NULL: it has none */
+    struct coact__counts *counts; /* one for each worker slot, and one */
     struct coact__slot_cache *slot_caches; /* one for each worker slot */
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 
@@ -208,6 +228,7 @@ struct coact_runtime {
     uint32_t slots; /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
+    struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
@@ -217,15 +238,22 @@ struct coact_runtime {
 static inline uint32_t
 coact__generation_of(const struct coact__actor *actor)
 {
-    return atomic_load_explicit(&actor->task.runnable.generation,
-                                memory_order_acquire);
+    return atomic_load_explicit(&actor->task.generation, memory_order_acquire);
 }
 
-/* NULL: it never had a limit.  Acquire pairs with the release of who made it. */
+/* NULL: it has no limit, and nobody of its slot ever had one.  Acquire pairs with
+   the release of who made it. */
 static inline struct coact__bound *
 coact__bound_of(struct coact__actor *actor)
 {
-    return atomic_load_explicit(&actor->task.gate, memory_order_acquire);
+    return atomic_load_explicit(&actor->bound, memory_order_acquire);
+}
+
+/* Must a sender ask its bound?  Relaxed: who knows the generation knows this. */
+static inline bool
+coact__is_bounded(const struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.is_gated, memory_order_relaxed);
 }
 
 static inline int64_t
@@ -409,6 +437,8 @@ void coact__wait(struct coact__actor *actor, const char *doing,
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+/* It is over. */
+void coact__note_awake(struct coact__actor *actor);
 static inline void
 coact__note_wait_on(const struct coact__worker *worker,
                     struct coact__actor *actor, const char *doing)

@@ -6,6 +6,7 @@
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/role_internal.h"
 #include "actors/segv.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
@@ -60,6 +61,7 @@ look(void *owner)
         !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
         coact__begin_stop(runtime);
     }
+    coact__delays_look(runtime, coact__oracle_now_ns());
 }
 
 static void
@@ -84,11 +86,27 @@ new_rows(struct coact_runtime *runtime, uint32_t workers)
     return 0;
 }
 
+static void
+free_scheduler(struct coact_runtime *runtime)
+{
+    coact__scheduler_stop(&runtime->scheduler);
+    coact__role_limits_free(runtime);
+    coact__delays_free(runtime);
+    free_rows(runtime);
+}
+
 static int
 start_scheduler(struct coact_runtime *runtime)
 {
     const struct coact_runtime_options *ours = &runtime->options;
+    struct coact__role_list roles;
+    int rc = coact__role_specs(ours, &roles);
+    if (rc < 0) {
+        return rc;
+    }
     const struct coact__scheduler_options options = {
+        .roles = roles.specs,
+        .role_count = roles.count,
         .workers = ours->workers,
         .host_driven = ours->host_driven,
         .stacks = {.stack_bytes = ours->stack_bytes,
@@ -99,11 +117,26 @@ start_scheduler(struct coact_runtime *runtime)
         .ended = coact__actor_ended,
         .look = look,
         .no_stack = coact__actor_no_stack};
-    int rc = new_rows(runtime, coact__scheduler_slots(&options));
-    if (rc == 0 &&
-        (rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
-        free_rows(runtime);
+    if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
+        return rc;
     }
+    if ((rc = coact__delays_start(runtime)) < 0) {
+        goto free_rows;
+    }
+    if ((rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
+        goto free_delays;
+    }
+    if ((rc = coact__role_limits_start(runtime)) < 0) {
+        goto stop_scheduler;
+    }
+    return 0;
+
+stop_scheduler:
+    coact__scheduler_stop(&runtime->scheduler);
+free_delays:
+    coact__delays_free(runtime);
+free_rows:
+    free_rows(runtime);
     return rc;
 }
 
@@ -156,8 +189,7 @@ coact_start(const struct coact_runtime_options *options,
     return 0;
 
 stop_scheduler:
-    coact__scheduler_stop(&runtime->scheduler);
-    free_rows(runtime);
+    free_scheduler(runtime);
 destroy_gone:
     pthread_cond_destroy(&runtime->gone);
 destroy_pump_lock:
@@ -383,12 +415,11 @@ coact_free(struct coact_runtime *runtime)
     coact__blocking_fini(&runtime->blocking);
     coact__family_free(runtime);
     coact__node_free(runtime);
-    coact__scheduler_stop(&runtime->scheduler);
+    free_scheduler(runtime);
     pthread_cond_destroy(&runtime->gone);
     pthread_mutex_destroy(&runtime->pump_lock);
     pthread_mutex_destroy(&runtime->lock);
     coact__slots_free(runtime);
-    free_rows(runtime);
     coact__free(runtime);
     return 0;
 }

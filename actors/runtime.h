@@ -14,6 +14,7 @@
 #ifndef COACT_RUNTIME_H
 #define COACT_RUNTIME_H
 
+#include <coact/account.h>
 #include <coact/actor.h>
 #include <coact/error.h>
 #include <coact/log.h>
@@ -76,6 +77,9 @@ struct coact_runtime_options {
     void *refused_context;
     uint32_t blocking_threads; /* most threads for coact_blocking; 0: 64 */
     enum coact_on_stack_overflow on_stack_overflow;
+    const struct coact_role_options *roles; /* beside those that are there */
+    uint32_t role_count;
+    bool account; /* open one for every actor: account.h */
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -157,10 +161,11 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "blocking", "node"; "rest", a server
-                          without a stack; or "running or ready" */
+                          "send", "I/O", "blocking", "limit", "node"; "rest", a
+                          server without a stack; or "running or ready" */
     uint64_t queued;
-    int64_t since_ns; /* when that state began */
+    int64_t since_ns;                    /* when that state began */
+    const struct coact_account *account; /* NULL: it has none */
 };
 
 /* Call `each` for every actor alive; stop when it returns false.  It must not

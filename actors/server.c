@@ -20,6 +20,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/limit_internal.h"
+#include "actors/role_internal.h"
 #include "actors/switch_check.h"
 
 #include <coact/server.h>
@@ -90,51 +92,100 @@ is_to_end(struct coact__actor *actor)
     return actor->stage != COACT__STAGE_ALIVE;
 }
 
-/* Between the turns of a server it is as in a wait. */
+/* The end of a run is to an actor what a wait in receive is. */
 static enum coact__after
-pause(struct coact__actor *actor, enum coact__after after)
+rest(struct coact__actor *actor)
 {
     coact__give_places(actor);
     coact__suspend_check(actor, "rest");
-    if (after == COACT__AFTER_REST) {
-        coact__note_wait(actor, "rest");
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_pause(actor, true);
     }
-    return after;
+    if ((actor->traits & COACT__LENDS) != 0) {
+        coact__role_wish(actor);
+    }
+    coact__note_wait(actor, "rest");
+    return COACT__AFTER_REST;
 }
 
-/* Its first run.  0: it serves. */
+/* Or what a yield is. */
+static enum coact__after
+give_turn(struct coact__actor *actor)
+{
+    coact__give_places(actor);
+    coact__suspend_check(actor, "turn");
+    coact__note_wait(actor, NULL);
+    return COACT__AFTER_AGAIN;
+}
+
+static void
+awake(struct coact__actor *actor)
+{
+    coact__note_awake(actor);
+    coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_resume(actor);
+    }
+}
+
+/* The first run.  0: it serves. */
 static int
 run_first(struct coact__actor *actor)
 {
     int (*init)(void **state) = actor->init; // a message overwrites it
     actor->serves = COACT__SERVES;
-    coact__drain(actor);
+    awake(actor);
     return actor->stage == COACT__STAGE_ALIVE ? coact__server_begin(actor, init)
                                               : -ECANCELED;
+}
+
+/* There is no other stack: others wait for this one, so it must not. */
+static enum coact__after
+end_on_reserve(struct coact__actor *actor)
+{
+    coact__note_awake(actor);
+    coact__drain(actor);
+    actor->is_killed = true;
+    return end(actor, -ENOMEM, "no stack could be had for it");
+}
+
+/* One message.  False: there is none. */
+static bool
+handle_next(struct coact__actor *actor)
+{
+    struct coact_receipt at_hand;
+    if (!coact__take_oldest(actor, &at_hand)) {
+        return false;
+    }
+    coact__server_turn(actor, &at_hand);
+    coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0 && actor->first != NULL) {
+        coact__limits_next(actor);
+    }
+    return true;
 }
 
 enum coact__after
 coact__server_run(struct coact__actor *actor)
 {
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
     if (COACT__UNLIKELY(actor->task.on_reserve)) {
-        coact__drain(actor);
-        actor->is_killed = true; // others need the reserve: no wait on it
-        return end(actor, -ENOMEM, "no stack could be had for it");
+        return end_on_reserve(actor);
     }
-    int rc = actor->serves == COACT__SERVES_SOON ? run_first(actor) : 0;
-    if (rc != 0) {
-        return end(actor, rc, "its init failed");
+    if (actor->serves == COACT__SERVES) {
+        awake(actor);
+    } else {
+        int rc = run_first(actor);
+        if (rc != 0) {
+            return end(actor, rc, "its init failed");
+        }
     }
     for (int turns = 0; turns < TURNS; turns++) {
-        struct coact_receipt at_hand;
         if (is_to_end(actor)) {
             return end(actor, COACT_NORMAL, "");
         }
-        if (!coact__take_oldest(actor, &at_hand)) {
-            return pause(actor, COACT__AFTER_REST);
+        if (!handle_next(actor)) {
+            return rest(actor);
         }
-        coact__server_turn(actor, &at_hand);
     }
-    return pause(actor, COACT__AFTER_AGAIN);
+    return give_turn(actor);
 }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/node.h"
 
@@ -121,16 +122,20 @@ coact_each_actor(struct coact_runtime *runtime,
         if ((word & COACT__ACTOR_ALIVE) == 0) {
             continue;
         }
+        const coact_ref ref = {runtime->node, runtime->incarnation, i,
+                               (uint32_t)(word >> 32)};
+        struct coact_account account;
+        bool has_account = coact__account_read(runtime, ref, &account);
         const struct coact_actor_info info = {
-            .ref = {runtime->node, runtime->incarnation, i,
-                    (uint32_t)(word >> 32)},
+            .ref = ref,
             .label = coact__label_of(actor),
             .name = actor->name,
             .mailbox = coact__mailbox_of(actor)->name,
             .state = state_of(actor),
             .queued =
                 atomic_load_explicit(&actor->pending, memory_order_relaxed),
-            .since_ns = coact__since_ns(actor)};
+            .since_ns = coact__since_ns(actor),
+            .account = has_account ? &account : NULL};
         if (!each(context, &info)) {
             break;
         }

@@ -27,6 +27,7 @@
 #include "runtime/blocks.h"
 #include "runtime/census.h"
 #include "runtime/context.h"
+#include "runtime/delays.h"
 #include "runtime/globalq.h"
 #include "runtime/park.h"
 #include "runtime/poller.h"
@@ -71,6 +72,9 @@ struct coact__worker {
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
     struct coact__trial trial;
+    int64_t charged_ns; /* until when a role was charged for our time */
+    int64_t delay_ns;   /* of the last task that ran with a stamp */
+    struct coact__histogram *delays; /* one for each role; ours to write */
     uint64_t looks;
     pthread_t thread;
     enum coact__thread_state thread_state;
@@ -97,7 +101,9 @@ struct coact__worker {
 struct coact__scheduler_options {
     uint32_t workers; /* 0: coact__cores() */
     bool host_driven;
-    struct coact__stacks_options stacks; /* of the smallest class */
+    struct coact__stacks_options stacks;  /* of the smallest class */
+    const struct coact__role_spec *roles; /* beside the default one */
+    uint32_t role_count;
     void *owner;
     void *table; /* what the owner looks up most, for each worker to hold */
     /* A task's body; says what becomes of the task: END, REST or AGAIN. */
@@ -120,6 +126,7 @@ struct coact__scheduler {
     struct coact__parking parking;
     struct coact__trials trials;
     struct coact__roles roles;
+    struct coact__histogram *delays; /* of all worker slots, by role */
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
     struct coact__stack reserve; /* of class 0; see worker.c */
@@ -290,9 +297,9 @@ coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
     return &next->context;
 }
 
-/* By the task, on its own stack: leave it, and come back to it, on whatever
-   thread.  errno belongs to the task. */
-static inline void
+/* By the task, on its own stack: leave it, and come back to it, on the worker that
+   is returned.  errno belongs to the task. */
+static inline struct coact__worker *
 coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                   enum coact__after after)
 {
@@ -302,6 +309,23 @@ coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                                                            worker);
     coact__worker_settle(worker);
     *worker->errno_at = saved;
+    return worker;
+}
+
+/* A task runs again: somebody may want to know how late. */
+static inline void
+coact__task_note_delay(struct coact__worker *worker, struct coact__task *task)
+{
+    if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+        coact__delays_note(worker, task);
+    }
+}
+
+static inline void
+coact__task_leave_noted(struct coact__worker *worker, struct coact__task *task,
+                        enum coact__after after)
+{
+    coact__task_note_delay(coact__task_leave(worker, task, after), task);
 }
 
 #endif

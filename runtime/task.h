@@ -35,6 +35,7 @@ struct coact__worker;
 /* What the worker does with a task that has just been switched away from. */
 enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
+    COACT__AFTER_CHANGE, /* to the queue of another role */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
@@ -48,8 +49,8 @@ struct coact__task {
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
-    void *_Atomic gate; /* the owner's: what is asked before something is
-                           pushed; NULL: nothing */
+    _Atomic uint32_t generation;     /* the owner's: the use of this memory */
+    _Atomic bool is_gated; /* the owner's: ask before something is pushed */
     struct coact__context context; /* fcontext is NULL while it has no stack */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
@@ -95,6 +96,8 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
+/* Go on when it is that role's turn; the time until now is the old one's. */
+void coact__task_change_role(struct coact__task *task, uint8_t role);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif

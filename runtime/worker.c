@@ -31,6 +31,7 @@
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
 #define LONG_RUNS 2
+#define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
 
@@ -131,6 +132,9 @@ coact__worker_settle_left(struct coact__worker *worker,
     case COACT__AFTER_YIELD:
         line_up(worker, task);
         break;
+    case COACT__AFTER_CHANGE:
+        coact__ready_put(&worker->ready, &task->runnable);
+        break;
     case COACT__AFTER_REST:
     case COACT__AFTER_AGAIN:
     case COACT__AFTER_END:
@@ -183,6 +187,9 @@ begin(void *arg, void *pass)
     struct coact__task *task = arg;
     coact__worker_settle(pass);
     for (;;) {
+        if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+            coact__delays_note(coact__worker_here(), task);
+        }
         enum coact__after after = task->scheduler->options.run(task);
         struct coact__worker *worker = coact__here()->worker;
         struct coact__task *next = next_unprepared(worker);
@@ -250,6 +257,26 @@ judge_run(struct coact__worker *worker, uint64_t dispatches_before)
     }
 }
 
+/* ---- Turns ---- */
+
+/* What has passed since the last time was the role's whose turn it was. */
+static void
+charge(struct coact__worker *worker, int64_t now)
+{
+    coact__roles_charge(&worker->scheduler->roles, worker->ready.role,
+                        now - worker->charged_ns);
+    worker->charged_ns = now;
+}
+
+static void
+change_turn(struct coact__worker *worker, uint32_t role, uint32_t urgent)
+{
+    if (role != worker->ready.role) {
+        charge(worker, coact__oracle_now_ns());
+    }
+    coact__ready_turn(&worker->ready, role, urgent);
+}
+
 /* From the loop: run a task, and whatever it switches to. */
 static inline void
 run(struct coact__worker *worker, struct coact__task *task)
@@ -274,7 +301,10 @@ coact__worker_run_alone(struct coact__worker *worker,
                         struct coact__runnable *runnable)
 {
     worker->until_look = 1; // so that it switches to nobody but us
+    worker->charged_ns = coact__oracle_now_ns();
+    coact__ready_turn(&worker->ready, runnable->role, 0);
     run(worker, (struct coact__task *)runnable);
+    charge(worker, coact__oracle_now_ns());
 }
 
 /* ---- Looking ---- */
@@ -284,8 +314,8 @@ coact__worker_look(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     int64_t now = coact__oracle_now_ns();
-    coact__roles_charge(&scheduler->roles, worker->ready.role,
-                        now - looked_ns(worker));
+    charge(worker, now);
+    coact__ready_want_sample(&worker->ready);
     atomic_store_explicit(&worker->looked_ns, now, memory_order_relaxed);
     worker->looks++;
     uint32_t n = coact__scheduler_workers(scheduler);
@@ -303,6 +333,32 @@ coact__worker_look(struct coact__worker *worker)
     scheduler->options.look(scheduler->options.owner);
 }
 
+/* Roles on different workers never meet in one queue, and each would have all of
+   its own: if another worker keeps tasks of a role waiting whose clock is far
+   behind that of the role that runs here, some of them are for us. */
+static void
+help_laggard(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t own = coact__ready_waiting(&worker->ready);
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        uint32_t theirs = coact__ready_waiting(&other->ready) & ~own &
+                          ~(UINT32_C(1) << worker->ready.role);
+        for (; other != worker && theirs != 0; theirs &= theirs - 1) {
+            uint32_t role = (uint32_t)__builtin_ctz(theirs);
+            if (coact__roles_lag(&scheduler->roles, role, worker->ready.role) >
+                    LAG_NS &&
+                coact__ready_steal_role(&worker->ready, &other->ready, role) >
+                    0) {
+                coact__worker_count(&worker->steals, 1);
+                return;
+            }
+        }
+    }
+}
+
 /* A look is due: adapt to how long the dispatches since the last one took. */
 static void
 look_in_passing(struct coact__worker *worker)
@@ -317,6 +373,9 @@ look_in_passing(struct coact__worker *worker)
         worker->look_every += 1 + worker->look_every / 8;
     }
     worker->until_look = worker->look_every;
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
+        help_laggard(worker);
+    }
 }
 
 /* ---- Finding one ---- */
@@ -412,19 +471,23 @@ give_turn(struct coact__worker *worker)
     uint32_t urgent = 0;
     uint32_t role =
         coact__roles_choose(&worker->scheduler->roles, waiting, &urgent);
-    coact__ready_turn(ready, role, urgent);
+    change_turn(worker, role, urgent);
 }
 
 static struct coact__runnable *
 next_local(struct coact__worker *worker)
 {
     if (coact__oracle_is_simulated()) {
-        return pick_by_oracle(worker);
+        struct coact__runnable *picked = pick_by_oracle(worker);
+        if (picked != NULL) {
+            change_turn(worker, picked->role, 0);
+        }
+        return picked;
     }
     if (!coact__worker_has_queued(worker)) {
         return NULL;
     }
-    if (worker->scheduler->roles.count > 1) {
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
         give_turn(worker);
     }
     return coact__ready_pop(&worker->ready);
@@ -511,7 +574,17 @@ wait_a_little(struct coact__worker *worker)
     }
     atomic_store_explicit(&scheduler->trials.somebody_spins, false,
                           memory_order_relaxed);
+    worker->charged_ns = coact__oracle_now_ns(); // nobody's time
     return has_found;
+}
+
+/* Park; who sleeps uses nothing. */
+static bool
+rest(struct coact__worker *worker, bool (*park)(struct coact__worker *worker))
+{
+    bool goes_on = park(worker);
+    worker->charged_ns = coact__oracle_now_ns();
+    return goes_on;
 }
 
 /* The rest of a round in which nothing was to be run. */
@@ -522,7 +595,7 @@ go_idle(struct coact__worker *worker)
         return true;
     }
     worker->until_look = 1; // who comes back looks first
-    return coact__park(worker);
+    return rest(worker, coact__park);
 }
 
 /* Asked to look up, or on trial and of no use: park.  False: the thread ends. */
@@ -537,14 +610,15 @@ see_to_orders(struct coact__worker *worker)
         worker->until_look = 1;
         if (!coact__lookout_come_back(worker)) {
             hand_over(worker);
-            return coact__park_anyway(worker);
+            charge(worker, coact__oracle_now_ns());
+            return rest(worker, coact__park_anyway);
         }
     }
     if (worker->trial.is_on &&
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park_anyway(worker); // our own news would keep us
+        return rest(worker, coact__park_anyway); // our own news would keep us
     }
     return true;
 }
