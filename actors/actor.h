@@ -82,6 +82,7 @@ struct coact_options {
     bool account;                /* open one for it: account.h */
     bool sender_role; /* each message is handled in the role of its sender */
     enum coact_hibernate hibernate;
+    int (*init)(void **state); /* of a server; see server.h */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function

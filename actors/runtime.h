@@ -206,7 +206,8 @@ struct coact_actor_info {
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
                           "send", "I/O", "blocking", "limit", "node";
-                          "hibernated" in "receive"; or "running or ready" */
+                          "hibernated" in "receive"; "rest", a server without a
+                          stack; or "running or ready" */
     uint64_t queued;
     int64_t since_ns;                    /* when that state began */
     const struct coact_account *account; /* NULL: it has none */

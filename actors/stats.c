@@ -76,6 +76,7 @@ add_stacks(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
     for (int i = 0; i < COACT__STACK_CLASSES; i++) {
         struct coact__stacks_counts counts;
         coact__stacks_count(scheduler->stacks[i], &counts);
+        counts.in_use -= i == 0; // the reserve
         out->stacks_in_use += counts.in_use;
         out->stacks_mapped += counts.in_use + counts.warm + counts.cold;
         out->stack_bytes += counts.mapped_bytes;

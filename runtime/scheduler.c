@@ -139,7 +139,11 @@ new_stacks(struct coact__scheduler *scheduler)
             return rc;
         }
     }
-    return 0;
+    int rc = coact__stacks_get(scheduler->stacks[0], &scheduler->reserve, NULL);
+    if (rc < 0) {
+        free_stacks(scheduler, COACT__STACK_CLASSES);
+    }
+    return rc;
 }
 
 /* One after another; nobody starts more once `stopping` is seen. */

@@ -116,7 +116,7 @@ struct coact__scheduler_options {
     uint32_t role_count;
     void *owner;
     void *table; /* what the owner looks up most, for each worker to hold */
-    /* A task's body; says what becomes of the task: END or REST. */
+    /* A task's body; says what becomes of the task: END, REST or AGAIN. */
     enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
     void (*no_stack)(
@@ -149,6 +149,8 @@ struct coact__scheduler {
     struct coact__histogram *delays; /* of all worker slots, by role */
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
+    struct coact__stack reserve; /* of class 0; see worker.c */
+    _Atomic bool is_reserve_out;
     struct coact__depot depot;
     struct coact__blocks shared_blocks; /* of threads that are not workers */
     pthread_mutex_t shared_lock;
@@ -271,8 +273,8 @@ coact__worker_settle(struct coact__worker *worker)
 }
 
 /* Make a task ready to be switched to: give it a stack if it has none, or what
-   was on it if it is hibernated.  False:
-   there is none to be had, and the task has been ended. */
+   was on it if it is hibernated.  False: there is none to be had; the task has
+   been ended, or waits for the reserve. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);
 

@@ -44,6 +44,7 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     atomic_store_explicit(&task->hibernates, COACT__HIBERNATES_NEVER,
                           memory_order_relaxed);
     atomic_store_explicit(&task->is_hibernated, false, memory_order_relaxed);
+    task->on_reserve = false;
     coact__inbox_open(&task->inbox);
 }
 

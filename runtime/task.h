@@ -8,7 +8,8 @@
  *
  * A task takes a stack when it first runs, not when it is started.  One that
  * ends a run with COACT__AFTER_REST gives it back, and begins anew, on another
- * stack, when something arrives.
+ * stack, when something arrives.  If there is none to be had then, it gets the
+ * scheduler's reserve, to end on without a wait.
  *
  * A task's memory is its owner's and must be type-stable: late wake-ups may
  * reach it after its end, and find a closed inbox or a task that looks again
@@ -40,6 +41,7 @@ enum coact__after {
     COACT__AFTER_DROWSE, /* the same, for as long as may be: it may hibernate */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
+    COACT__AFTER_AGAIN,  /* its stack goes back; then as YIELD */
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
@@ -51,6 +53,7 @@ struct coact__task {
                                         is in the inbox */
     _Atomic uint32_t generation;     /* the owner's: the use of this memory */
     _Atomic bool is_gated; /* the owner's: ask before something is pushed */
+    bool on_reserve;       /* this run is its last, and must not wait */
     struct coact__context context; /* fcontext is NULL while it has no stack,
                                       and while it is hibernated */
     struct coact__stack stack;     /* low is NULL while it has none */

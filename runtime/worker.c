@@ -47,11 +47,33 @@ take_stack(struct coact__worker *worker, struct coact__task *task)
                              &task->stack, NULL) == 0;
 }
 
+/* A task that has run before may have clean-ups, and they need a stack: the one
+   that is kept for that.  It comes back soon, since who is on it does not wait.
+   Acquire and release: the stack, between those who have it. */
+static bool
+take_reserve(struct coact__worker *worker, struct coact__task *task)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    if (atomic_exchange_explicit(&scheduler->is_reserve_out, true,
+                                 memory_order_acquire)) {
+        return false;
+    }
+    task->stack = scheduler->reserve;
+    task->stack_class = 0;
+    task->on_reserve = true;
+    return true;
+}
+
 static void
 give_stack(struct coact__worker *worker, struct coact__task *task)
 {
     coact__context_fini(&task->context);
-    if (task->stack_class == 0 && worker->stack_count < COACT__WORKER_STACKS) {
+    if (COACT__UNLIKELY(task->on_reserve)) {
+        task->on_reserve = false;
+        atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
+                              memory_order_release);
+    } else if (task->stack_class == 0 &&
+               worker->stack_count < COACT__WORKER_STACKS) {
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],
@@ -85,6 +107,27 @@ fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
     }
 }
 
+static void
+line_up(struct coact__worker *worker, struct coact__task *task)
+{
+    task->runnable.rank = COACT__RANK_PATIENT;
+    coact__ready_put(&worker->ready, &task->runnable);
+}
+
+/* It has ended its run, and has no stack any more. */
+static void
+settle_bare(struct coact__worker *worker, struct coact__task *task,
+            enum coact__after after)
+{
+    if (after == COACT__AFTER_REST) {
+        fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    } else if (after == COACT__AFTER_AGAIN) {
+        line_up(worker, task);
+    } else {
+        task->scheduler->options.ended(task);
+    }
+}
+
 void
 coact__worker_settle_left(struct coact__worker *worker,
                           struct coact__task *task)
@@ -100,19 +143,16 @@ coact__worker_settle_left(struct coact__worker *worker,
         fall_asleep(worker, task, COACT__INBOX_DEAF);
         break;
     case COACT__AFTER_YIELD:
-        task->runnable.rank = COACT__RANK_PATIENT;
-        coact__ready_put(&worker->ready, &task->runnable);
+        line_up(worker, task);
         break;
     case COACT__AFTER_CHANGE:
         coact__ready_put(&worker->ready, &task->runnable);
         break;
     case COACT__AFTER_REST:
-        give_stack(worker, task);
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-        break;
+    case COACT__AFTER_AGAIN:
     case COACT__AFTER_END:
         give_stack(worker, task);
-        task->scheduler->options.ended(task);
+        settle_bare(worker, task, task->after);
         break;
     }
 }
@@ -127,7 +167,7 @@ can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
            heir->context.fcontext == NULL && heir->stack.low == NULL &&
-           heir->stack_class == task->stack_class;
+           !task->on_reserve && heir->stack_class == task->stack_class;
 }
 
 static void
@@ -140,11 +180,7 @@ inherit(struct coact__worker *worker, struct coact__task *task,
     task->stack.low = NULL;
     task->context = (struct coact__context){0};
     coact__worker_enter(worker, heir);
-    if (after == COACT__AFTER_REST) {
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-    } else {
-        task->scheduler->options.ended(task);
-    }
+    settle_bare(worker, task, after);
 }
 
 /* The next one as it is: it may have no stack yet. */
@@ -197,7 +233,12 @@ coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
         coact__hibernate_end(worker, task);
         return true;
     }
-    if (!take_stack(worker, task)) {
+    bool has_run = !task->runnable.is_fresh;
+    if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
+        if (has_run) {
+            line_up(worker, task); // until the reserve is back
+            return false;
+        }
         // What it does to end is not done by who runs here.
         struct coact__task *current = coact__worker_current(worker);
         coact__worker_set_current(worker, NULL);
