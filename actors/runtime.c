@@ -322,10 +322,22 @@ kill_one(void *context, struct coact__actor *actor, uint32_t generation)
     return true;
 }
 
+enum { NAMED_MOST = 20 };
+
+/* Those that have not ended, and how many they are by now. */
+struct late {
+    struct coact_runtime *runtime;
+    uint32_t count;
+};
+
 static bool
 blame(void *context, struct coact__actor *actor, uint32_t generation)
 {
-    struct coact_runtime *runtime = context;
+    struct late *late = context;
+    struct coact_runtime *runtime = late->runtime;
+    if (++late->count > NAMED_MOST) {
+        return true; // a million of them would be no help
+    }
     pthread_mutex_lock(&runtime->lock);
     const char *doing =
         atomic_load_explicit(&actor->doing, memory_order_relaxed);
@@ -410,7 +422,13 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         await_empty(runtime, deadline_ns);
     }
     if (!is_empty(runtime)) {
-        each_alive(runtime, blame, runtime);
+        struct late late = {.runtime = runtime};
+        each_alive(runtime, blame, &late);
+        if (late.count > NAMED_MOST) {
+            coact__log(runtime, COACT_LOG_ERROR,
+                       "stop: and %u others have not ended",
+                       late.count - NAMED_MOST);
+        }
         return -ETIMEDOUT;
     }
     int rc = await_blocking(runtime, deadline_ns);
