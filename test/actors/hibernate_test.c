@@ -83,7 +83,7 @@ is_resident(uintptr_t at)
 
 struct keeper {
     uint64_t seed;
-    uintptr_t frame; /* of the innermost, for who looks from outside */
+    _Atomic uintptr_t frame; /* the innermost, for who looks from outside */
     _Atomic uint32_t woken;
     bool is_right;
 };
@@ -275,7 +275,7 @@ clean(void *arg)
     mourner->has_cleaned = true;
 }
 
-/* The clean-up goes by a pointer on the stack. */
+/* It ends inside of a wait: the clean-up goes by a pointer on its stack. */
 static void
 mourner_body(peer_self self, void *arg)
 {
@@ -288,10 +288,13 @@ mourner_body(peer_self self, void *arg)
     if (own->links) {
         COACT_CHECK(coact_link(own->whom.ref) == 0);
     }
-    COACT_RECEIVE(self, COACT_FOREVER) {
-    case COACT_ON_DOWN(d):
-        own->heard = d->reason.code;
-        break;
+    for (;;) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON_DOWN(d): {
+            own->heard = d->reason.code;
+            coact_exit(COACT_NORMAL);
+        } break;
+        }
     }
 }
 
@@ -610,9 +613,9 @@ START_TEST(memory_does_not_grow_from_one_hibernation_to_the_next)
         }
     }
     size_t last = resident_bytes();
-    // A page for each would be four times as much.
-    ck_assert_msg(last < first + MANY * 1024, "from %zu to %zu bytes", first,
-                  last);
+    // A page for each would be four times as much.  ASan keeps what is freed.
+    ck_assert_msg(last < first + MANY * 1024 || COACT__ASAN || COACT__TSAN,
+                  "from %zu to %zu bytes", first, last);
     stop_runtime(runtime);
 }
 END_TEST
