@@ -365,8 +365,7 @@ is_plain(const struct coact_options *options)
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 &&
-           options->hibernate == COACT_HIBERNATE_NEVER;
+           options->role.id == 0 && options->hibernate == COACT_HIBERNATE_NEVER;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long

@@ -75,8 +75,7 @@ arm(struct coact_runtime *runtime, int64_t deadline_ns)
 static void
 arm_anew(struct coact_runtime *runtime)
 {
-    arm(runtime,
-        coact__oracle_now_ns() + runtime->options.hibernate_after_ns);
+    arm(runtime, coact__oracle_now_ns() + runtime->options.hibernate_after_ns);
 }
 
 /* ---- A pass ---- */
@@ -171,8 +170,7 @@ end_pass(struct coact_runtime *runtime, int64_t now)
         return;
     }
     atomic_store_explicit(&sweep->state, RESTING, memory_order_seq_cst);
-    if (is_a_flag_raised(&runtime->scheduler) &&
-        move(sweep, RESTING, ARMED)) {
+    if (is_a_flag_raised(&runtime->scheduler) && move(sweep, RESTING, ARMED)) {
         arm_anew(runtime);
     }
 }
@@ -206,8 +204,8 @@ coact__hibernation_look(struct coact_runtime *runtime)
         move(sweep, DUE, SWEEPING)) {
         sweep_some(runtime);
     }
-    if (COACT__UNLIKELY(atomic_load_explicit(&worker->has_drowsy,
-                                             memory_order_relaxed))) {
+    if (COACT__UNLIKELY(
+            atomic_load_explicit(&worker->has_drowsy, memory_order_relaxed))) {
         atomic_exchange_explicit(&worker->has_drowsy, true,
                                  memory_order_seq_cst);
         if (move(sweep, RESTING, ARMED)) {

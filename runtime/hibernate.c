@@ -77,8 +77,8 @@ bytes_to_keep(const struct coact__stacks *stacks,
 {
     size_t bytes =
         (size_t)(top_of(&task->stack) - (char *)task->context.fcontext);
-    size_t spans = coact__stacks_span(stacks, &task->stack,
-                                      task->context.fcontext);
+    size_t spans =
+        coact__stacks_span(stacks, &task->stack, task->context.fcontext);
     return bytes <= spans / 3 * 2 ? bytes : 0;
 }
 
@@ -86,10 +86,9 @@ bytes_to_keep(const struct coact__stacks *stacks,
 static bool
 copy_out(struct coact__task *task)
 {
-    size_t bytes = bytes_to_keep(task->scheduler->stacks[task->stack_class],
-                                 task);
-    struct copy *copy =
-        bytes != 0 ? coact__alloc(sizeof(*copy) + bytes) : NULL;
+    size_t bytes =
+        bytes_to_keep(task->scheduler->stacks[task->stack_class], task);
+    struct copy *copy = bytes != 0 ? coact__alloc(sizeof(*copy) + bytes) : NULL;
     if (copy == NULL) {
         return false;
     }
@@ -135,11 +134,11 @@ take(struct coact__task *task)
         !coact__inbox_claim(&task->inbox)) {
         return false;
     }
-    bool may_be = task->after == COACT__AFTER_DROWSE &&
-                  atomic_load_explicit(&task->hibernates,
-                                       memory_order_relaxed) !=
-                      COACT__HIBERNATES_NEVER &&
-                  task->context.fcontext != NULL;
+    bool may_be =
+        task->after == COACT__AFTER_DROWSE &&
+        atomic_load_explicit(&task->hibernates, memory_order_relaxed) !=
+            COACT__HIBERNATES_NEVER &&
+        task->context.fcontext != NULL;
     if (may_be && copy_out(task)) {
         return true;
     }
@@ -151,7 +150,7 @@ static void
 give_back_pages(struct coact__scheduler *scheduler, struct coact__task **tasks,
                 uint32_t count)
 {
-    for (uint8_t class = 0; class < COACT__STACK_CLASSES; class++) {
+    for (uint8_t class = 0; class < COACT__STACK_CLASSES; class ++) {
         struct coact__stacks *stacks = scheduler->stacks[class];
         struct coact__stack_list chain = COACT__NO_STACKS;
         for (uint32_t i = 0; i < count; i++) {

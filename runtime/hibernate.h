@@ -23,7 +23,7 @@ struct coact__worker;
 
 /* The most that are hibernated together: none of them can be woken before all
    are done. */
-#define COACT__HIBERNATE_BATCH 256
+#define COACT__HIBERNATE_BATCH 128
 
 /* How many of a worker's are worth a batch while it has others to run; and how
    many there is room for: fewer than that fall asleep between two looks. */

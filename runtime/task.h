@@ -54,9 +54,9 @@ struct coact__task {
                                       and while it is hibernated */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
-    uint32_t number;     /* the owner's: which one of his this is */
-    uint8_t stack_class; /* set before it first runs */
-    uint8_t after;       /* enum coact__after */
+    uint32_t number;            /* the owner's: which one of his this is */
+    uint8_t stack_class;        /* set before it first runs */
+    uint8_t after;              /* enum coact__after */
     _Atomic uint8_t hibernates; /* enum coact__hibernates; set by itself */
     _Atomic bool is_hibernated; /* a hint for others */
 };

@@ -48,8 +48,8 @@ spawn_that(enum coact_hibernate when, void (*body)(peer_self self, void *arg),
            void *arg)
 {
     peer_ref ref;
-    ck_assert_int_eq(
-        coact_spawn_with(peer, &ref, body, arg, .hibernate = when), 0);
+    ck_assert_int_eq(coact_spawn_with(peer, &ref, body, arg, .hibernate = when),
+                     0);
     return ref;
 }
 
@@ -235,9 +235,9 @@ fall_asleep_failing(unsigned long nth, bool sticky)
     struct coact_runtime *runtime = start_with(COACT_MS(AFTER_MS));
     peer_ref refs[FEW];
     for (int i = 0; i < FEW; i++) {
-        refs[i] = spawn_that(i == 0 ? COACT_HIBERNATE_LATER
-                                    : COACT_HIBERNATE_AT_ONCE,
-                             until_go_body, NULL);
+        refs[i] =
+            spawn_that(i == 0 ? COACT_HIBERNATE_LATER : COACT_HIBERNATE_AT_ONCE,
+                       until_go_body, NULL);
     }
     coact__fail_nth(nth, sticky);
     pump_until_rest(runtime);

@@ -32,9 +32,8 @@ hibernations(struct coact_runtime *runtime)
     uint64_t sum = 0;
     uint32_t n = coact__scheduler_workers(&runtime->scheduler);
     for (uint32_t i = 0; i < n; i++) {
-        sum +=
-            atomic_load_explicit(&runtime->scheduler.workers[i].hibernated,
-                                 memory_order_relaxed);
+        sum += atomic_load_explicit(&runtime->scheduler.workers[i].hibernated,
+                                    memory_order_relaxed);
     }
     return sum;
 }
@@ -71,8 +70,7 @@ is_resident(uintptr_t at)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     unsigned char state = 0;
-    ck_assert_int_eq(
-        mincore((void *)(at / page * page), page, &state), 0);
+    ck_assert_int_eq(mincore((void *)(at / page * page), page, &state), 0);
     return (state & 1) != 0;
 }
 
@@ -363,8 +361,8 @@ asker_body(peer_self self, void *arg)
     (void)self;
     peer_ref whom = *(peer_ref *)arg;
     struct answer answer;
-    ck_assert_int_eq(
-        coact_ask(whom, question, &answer, COACT_FOREVER, .n = 1), -ECANCELED);
+    ck_assert_int_eq(coact_ask(whom, question, &answer, COACT_FOREVER, .n = 1),
+                     -ECANCELED);
 }
 
 /* Receives nothing of what it is sent: so it is the last to fall asleep. */

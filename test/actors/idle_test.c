@@ -143,9 +143,8 @@ END_TEST
 
 START_TEST(s54_a_runtime_rests_when_its_actors_are_hibernated)
 {
-    struct coact_runtime_options options = {.workers = 2,
-                                            .log = log_nothing,
-                                            .hibernate_after_ns = COACT_MS(20)};
+    struct coact_runtime_options options = {
+        .workers = 2, .log = log_nothing, .hibernate_after_ns = COACT_MS(20)};
     struct coact_runtime *runtime = NULL;
     ck_assert_int_eq(coact_start(&options, &runtime), 0);
     ck_assert_int_eq(coact_attach(runtime), 0);
