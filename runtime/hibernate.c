@@ -162,9 +162,9 @@ give_back_pages(struct coact__scheduler *scheduler, struct coact__task **tasks,
     }
 }
 
-uint32_t
-coact__hibernate(struct coact__worker *worker, struct coact__task **tasks,
-                 uint32_t count)
+static void
+hibernate_batch(struct coact__worker *worker, struct coact__task **tasks,
+                uint32_t count)
 {
     uint32_t taken = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -178,7 +178,18 @@ coact__hibernate(struct coact__worker *worker, struct coact__task **tasks,
     for (uint32_t i = 0; i < taken; i++) {
         lay_down(tasks[i]);
     }
-    return taken;
+}
+
+void
+coact__hibernate(struct coact__worker *worker, struct coact__task **tasks,
+                 uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += COACT__HIBERNATE_BATCH) {
+        uint32_t left = count - i;
+        hibernate_batch(worker, tasks + i,
+                        left < COACT__HIBERNATE_BATCH ? left
+                                                      : COACT__HIBERNATE_BATCH);
+    }
 }
 
 void
@@ -196,7 +207,7 @@ coact__hibernate_list(struct coact__worker *worker, struct coact__task *task)
     struct coact__drowsy *drowsy = &worker->drowsy;
     if (atomic_load_explicit(&task->hibernates, memory_order_relaxed) !=
             COACT__HIBERNATES_AT_ONCE ||
-        drowsy->count == COACT__HIBERNATE_BATCH) {
+        drowsy->count == COACT__DROWSY_MOST) {
         return false;
     }
     drowsy->tasks[drowsy->count++] = task;

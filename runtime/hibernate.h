@@ -23,10 +23,12 @@ struct coact__worker;
 
 /* The most that are hibernated together: none of them can be woken before all
    are done. */
-#define COACT__HIBERNATE_BATCH 256
+#define COACT__HIBERNATE_BATCH 128
 
-/* How many of a worker's are worth a batch while it has others to run. */
+/* How many of a worker's are worth a batch while it has others to run; and how
+   many there is room for: fewer than that fall asleep between two looks. */
 #define COACT__HIBERNATE_SOME 64
+#define COACT__DROWSY_MOST 512
 
 /* When a task allows it. */
 enum coact__hibernates {
@@ -38,20 +40,20 @@ enum coact__hibernates {
 /* Of each worker: its own that have fallen asleep and are to hibernate at once.
    They may have been woken since, or be others by now. */
 struct coact__drowsy {
-    struct coact__task *tasks[COACT__HIBERNATE_BATCH];
+    struct coact__task *tasks[COACT__DROWSY_MOST];
     uint32_t count;
 };
 
-/* Hibernate those of these tasks that can be; it shuffles the array.  Returns
-   how many.  from a worker, at a look */
-uint32_t coact__hibernate(struct coact__worker *worker,
-                          struct coact__task **tasks, uint32_t count);
+/* Hibernate those of these tasks that can be; it shuffles the array.
+   from a worker, at a look */
+void coact__hibernate(struct coact__worker *worker, struct coact__task **tasks,
+                      uint32_t count);
 
 /* Hibernate the worker's drowsy ones. */
 void coact__hibernate_drowsy(struct coact__worker *worker);
 
-/* A task is about to sleep and allows it.  True: it is listed as drowsy; false:
-   it is for a sweep to find. */
+/* A task is about to sleep and allows it.  True: it is listed as drowsy; false,
+   also where the list is full: it is for a sweep to find. */
 bool coact__hibernate_list(struct coact__worker *worker,
                            struct coact__task *task);
 

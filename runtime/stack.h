@@ -22,6 +22,7 @@
 #include "runtime/slab.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,7 @@ struct coact__stacks {
     struct coact__stack_list cold;
     size_t trimming; /* on neither list */
     size_t in_use;
+    _Atomic bool is_one_by_one; /* the kernel takes no runs together */
 };
 
 /* Nothing is mapped before the first stack is taken.
@@ -116,7 +118,7 @@ void coact__stacks_chain(const struct coact__stacks *stacks,
 
 /* Give back the pages of all in a chain: they read as zeros from here on, and
    stay in use. */
-void coact__stacks_empty(const struct coact__stacks *stacks,
+void coact__stacks_empty(struct coact__stacks *stacks,
                          const struct coact__stack_list *chain);
 
 /* True if an address is in the guard page of one of our stacks, and which one:

@@ -32,9 +32,8 @@ hibernations(struct coact_runtime *runtime)
     uint64_t sum = 0;
     uint32_t n = coact__scheduler_workers(&runtime->scheduler);
     for (uint32_t i = 0; i < n; i++) {
-        sum +=
-            atomic_load_explicit(&runtime->scheduler.workers[i].hibernated,
-                                 memory_order_relaxed);
+        sum += atomic_load_explicit(&runtime->scheduler.workers[i].hibernated,
+                                    memory_order_relaxed);
     }
     return sum;
 }
@@ -71,8 +70,7 @@ is_resident(uintptr_t at)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     unsigned char state = 0;
-    ck_assert_int_eq(
-        mincore((void *)(at / page * page), page, &state), 0);
+    ck_assert_int_eq(mincore((void *)(at / page * page), page, &state), 0);
     return (state & 1) != 0;
 }
 
@@ -83,7 +81,7 @@ is_resident(uintptr_t at)
 
 struct keeper {
     uint64_t seed;
-    uintptr_t frame; /* of the innermost, for who looks from outside */
+    _Atomic uintptr_t frame; /* the innermost, for who looks from outside */
     _Atomic uint32_t woken;
     bool is_right;
 };
@@ -275,7 +273,7 @@ clean(void *arg)
     mourner->has_cleaned = true;
 }
 
-/* The clean-up goes by a pointer on the stack. */
+/* It ends inside of a wait: the clean-up goes by a pointer on its stack. */
 static void
 mourner_body(peer_self self, void *arg)
 {
@@ -288,10 +286,13 @@ mourner_body(peer_self self, void *arg)
     if (own->links) {
         COACT_CHECK(coact_link(own->whom.ref) == 0);
     }
-    COACT_RECEIVE(self, COACT_FOREVER) {
-    case COACT_ON_DOWN(d):
-        own->heard = d->reason.code;
-        break;
+    for (;;) {
+        COACT_RECEIVE(self, COACT_FOREVER) {
+        case COACT_ON_DOWN(d): {
+            own->heard = d->reason.code;
+            coact_exit(COACT_NORMAL);
+        } break;
+        }
     }
 }
 
@@ -360,8 +361,8 @@ asker_body(peer_self self, void *arg)
     (void)self;
     peer_ref whom = *(peer_ref *)arg;
     struct answer answer;
-    ck_assert_int_eq(
-        coact_ask(whom, question, &answer, COACT_FOREVER, .n = 1), -ECANCELED);
+    ck_assert_int_eq(coact_ask(whom, question, &answer, COACT_FOREVER, .n = 1),
+                     -ECANCELED);
 }
 
 /* Receives nothing of what it is sent: so it is the last to fall asleep. */
@@ -610,9 +611,9 @@ START_TEST(memory_does_not_grow_from_one_hibernation_to_the_next)
         }
     }
     size_t last = resident_bytes();
-    // A page for each would be four times as much.
-    ck_assert_msg(last < first + MANY * 1024, "from %zu to %zu bytes", first,
-                  last);
+    // A page for each would be four times as much.  ASan keeps what is freed.
+    ck_assert_msg(last < first + MANY * 1024 || COACT__ASAN || COACT__TSAN,
+                  "from %zu to %zu bytes", first, last);
     stop_runtime(runtime);
 }
 END_TEST
