@@ -1,9 +1,8 @@
 /*
  * 10_roles.c - not all work is equally urgent.
  *
- * A clock wants to tick every millisecond beside actors that compute.  First all
- * are equal, and the clock waits its turn; then the work is "batch" and the clock
- * "interactive".  The figures of the first line depend on the machine.
+ * Actors of two roles compute all the time.  How long each role runs is decided
+ * by its weight, 100 and 25, and not by how many actors it has.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKERS = 16, TICKS = 200 };
+enum { URGENT = 4, PATIENT = 16 };
 
 COACT_SIGNAL(nothing);
 COACT_MAILBOX(anybody, nothing);
@@ -27,59 +26,58 @@ must(int rc)
     }
 }
 
-/* Computes for 2 ms, then lets others run, until it is killed. */
+/* Computes, and lets others run now and then, until it is killed. */
 static void
 work_body(anybody_self self, void *arg)
 {
     (void)self, (void)arg;
     while (coact_yield() == 0) {
-        int64_t end = coact_in_ms(2);
+        int64_t end = coact_in_ns(COACT_US(100));
         while (coact_now_ns() < end) {
         }
     }
 }
 
 static void
-clock_body(anybody_self self, void *arg)
+wait_body(anybody_self self, void *arg)
 {
     (void)self, (void)arg;
-    for (int i = 0; i < TICKS; i++) {
-        must(coact_sleep(coact_in_ms(1)));
-    }
+    must(coact_sleep(coact_in_ms(500)));
 }
 
-static void
-show(const char *work_role, const char *clock_role)
+static int64_t
+used_by(struct coact_runtime *runtime, const char *role)
 {
-    const struct coact_runtime_options options = {.workers = 2};
-    struct coact_runtime *runtime;
-    must(coact_start(&options, &runtime));
-    must(coact_attach(runtime));
-    anybody_ref work[WORKERS], ticker;
-    for (int i = 0; i < WORKERS; i++) {
-        must(coact_spawn_with(anybody, &work[i], work_body, NULL,
-                              .role = coact_role_named(work_role)));
-    }
-    must(coact_spawn_with(anybody, &ticker, clock_body, NULL,
-                          .role = coact_role_named(clock_role)));
-    must(coact_join(ticker.ref, COACT_FOREVER, NULL));
-    struct coact_delay delay;
-    must(coact_delay(runtime, coact_role_named(clock_role), &delay));
-    printf("work is %s, the clock %s: %.1f ms late at most, %.1f in the mean\n",
-           work_role, clock_role, (double)delay.max_ns / 1e6,
-           (double)delay.mean_ns / 1e6);
-    for (int i = 0; i < WORKERS; i++) {
-        must(coact_kill(work[i].ref));
-    }
-    coact_detach();
-    must(coact_stop(runtime, COACT_FOREVER));
-    must(coact_free(runtime));
+    struct coact_role_stats stats;
+    must(coact_role_stats(runtime, coact_role_named(role), &stats));
+    return stats.used_ns;
 }
 
 int
 main(void)
 {
-    show("default", "default");
-    show("batch", "interactive");
+    const struct coact_runtime_options options = {.workers = 2};
+    struct coact_runtime *runtime;
+    must(coact_start(&options, &runtime));
+    must(coact_attach(runtime));
+    for (int i = 0; i < URGENT + PATIENT; i++) {
+        const char *role = i < URGENT ? "default" : "batch";
+        anybody_ref worker;
+        must(coact_spawn_with(anybody, &worker, work_body, NULL,
+                              .role = coact_role_named(role)));
+    }
+    anybody_ref pause;
+    must(coact_spawn_with(anybody, &pause, wait_body, NULL,
+                          .role = coact_role_named("system")));
+    must(coact_join(pause.ref, COACT_FOREVER, NULL));
+    int64_t urgent_ns = used_by(runtime, "default");
+    int64_t batch_ns = used_by(runtime, "batch");
+    printf("%d of role default ran %lld %% of the time, %d of role batch the "
+           "rest\n",
+           URGENT, (long long)(100 * urgent_ns / (urgent_ns + batch_ns)),
+           PATIENT);
+    coact_detach();
+    must(coact_stop(runtime, COACT_FOREVER));
+    must(coact_free(runtime));
     return 0;
 }
