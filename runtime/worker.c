@@ -479,11 +479,7 @@ static void
 give_turn(struct coact__worker *worker)
 {
     struct coact__ready *ready = &worker->ready;
-    uint32_t waiting = coact__ready_waiting(ready);
-    if (coact__ready_has_slot(ready) ||
-        ready->fresh_first != ready->fresh_end) {
-        waiting |= UINT32_C(1) << ready->role;
-    }
+    uint32_t waiting = coact__ready_roles(ready);
     if (waiting == 0) {
         return;
     }
