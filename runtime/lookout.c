@@ -483,9 +483,16 @@ report(struct watch *watch, struct coact__worker *other)
                                                  : COACT__THREADSTATE_NO_CALL,
         .sleeps = span.slept_ns > span.computed_ns};
     pthread_mutex_lock(&parking->lock);
-    set_report(other, COACT__REPORT_BEING_MADE);
-    other->report_over_ns = 0;
+    // Who had our place while we served may have begun it.
+    bool is_ours_to_make = report_of(other) == COACT__REPORT_NONE;
+    if (is_ours_to_make) {
+        set_report(other, COACT__REPORT_BEING_MADE);
+        other->report_over_ns = 0;
+    }
     pthread_mutex_unlock(&parking->lock);
+    if (!is_ours_to_make) {
+        return true;
+    }
     // Behind the report: who comes back sees it.
     atomic_store_explicit(&other->ready.bias.attention, true,
                           memory_order_release);
