@@ -64,6 +64,9 @@ state_of(const char *doing)
         strcmp(doing, "spawn") == 0) {
         return READY;
     }
+    if (strcmp(doing, "rest") == 0) {
+        return RECEIVE;
+    }
     for (int i = RECEIVE; i < OTHER; i++) {
         if (strcmp(doing, names[i]) == 0) {
             return (enum state)i;

@@ -26,6 +26,7 @@
 #include <coact/ref.h>
 #include <coact/role.h>
 #include <coact/runtime.h>
+#include <coact/server.h>
 #include <coact/supervisor.h>
 #include <coact/time.h>
 

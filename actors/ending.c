@@ -377,7 +377,8 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
         }
     }
     if (actor->destroy_arg != NULL) {
-        actor->destroy_arg(actor->arg);
+        actor->destroy_arg(extra != NULL && extra->has_given ? extra->given
+                                                             : actor->arg);
     }
     coact__name_remove(actor);
     coact_ref self = coact__ref_of(actor);

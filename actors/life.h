@@ -16,6 +16,7 @@
 #ifndef COACT_ACTORS_LIFE_H
 #define COACT_ACTORS_LIFE_H
 
+#include "actors/hibernate.h"
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
 #include "runtime/blocking.h"
@@ -43,6 +44,7 @@ struct coact__family;
 struct coact__role_delays;
 struct coact__mutexes;
 struct coact_limit;
+struct coact__stuck_record;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -64,6 +66,8 @@ struct coact__extra {
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
     struct coact__mutexes *mutexes; /* where those that are held were locked */
+    bool has_given; /* a server's argument is not its state any more, */
+    void *given;    /* and is to be destroyed: this */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     coact_ref last_self; /* while its end is told */
@@ -106,6 +110,13 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* Is it a server, and has its init been called? */
+enum coact__serves {
+    COACT__SERVES_NOT, /* it has a body */
+    COACT__SERVES_SOON,
+    COACT__SERVES
+};
+
 /* When a wait began is kept in units of a millisecond, about; they wrap after 50
    days. */
 #define COACT__SINCE_SHIFT 20
@@ -137,7 +148,10 @@ struct coact__actor {
     };
     _Atomic uint32_t since_ms; /* as a number of 2^20 ns */
     const char *_Atomic doing;
-    struct coact__envelope *last;
+    union {
+        struct coact__envelope *last; /* meaningless while first is NULL */
+        int (*init)(void **state);    /* of a server that has not run yet */
+    };
     _Atomic uint32_t pending; /* written by the actor alone */
     uint16_t gives_after;     /* so many places of our bound; 0: no bound */
     uint16_t owed;            /* places that we have not given back yet */
@@ -145,9 +159,9 @@ struct coact__actor {
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
-    void (*body)(void);
+    void (*body)(void);                          /* of a server its handler */
     union {
-        void *arg;
+        void *arg; /* of a server that has begun its state */
         struct coact__actor *next_free; /* of a slot that nobody has */
     };
     void (*destroy_arg)(void *);
@@ -159,6 +173,7 @@ struct coact__actor {
     int end_code;       /* from ASKED on */
     uint16_t mutexes_held;
     bool traps;
+    uint8_t serves; /* enum coact__serves */
 };
 
 _Static_assert(COACT__STAGE_ALIVE == 0,
@@ -216,6 +231,12 @@ struct coact_runtime {
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
     struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
+
+    struct coact__hibernation hibernation;
+    struct coact__stuck_record *stuck_records; /* one for each worker slot */
+    struct coact__log_limit stuck_limit;
+    _Atomic uint32_t stuck_now;
+    _Atomic uint64_t stuck_ever;
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
@@ -468,6 +489,10 @@ coact__drain(struct coact__actor *actor)
 void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
                    const struct coact_reason *reason);
 
+/* Take the oldest message off the actor's own list, to be held.  False: there is
+   none. */
+bool coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out);
+
 /* Only the actor writes it; the list of actors reads it now and then. */
 static inline void
 coact__change_pending(struct coact__actor *actor, uint32_t change)
@@ -534,6 +559,14 @@ void coact__finish_unborn(struct coact__actor *actor, int code,
 void coact__call_cleanup(void (*fn)(void *arg), void *arg);
 
 void coact__run_defers(struct coact__actor *actor);
+
+/* One run of a server (server.c). */
+enum coact__after coact__server_run(struct coact__actor *actor);
+
+/* Where it calls its handler, and its init: frames that overflow.c knows. */
+void coact__server_turn(struct coact__actor *actor,
+                        struct coact_receipt *at_hand);
+int coact__server_begin(struct coact__actor *actor, int (*init)(void **state));
 void coact__arena_free(struct coact__extra *extra);
 
 /* ---- watch.c, link.c, timer.c, name.c, ask.c ---- */
@@ -618,6 +651,11 @@ bool coact__call_is_over(struct coact_runtime *runtime,
    the news and shutdown_ns to end, then it is killed. */
 COACT_CHECKED int coact__spawn_child(const struct coact_mailbox *mailbox,
                                      void (*body)(void), void *arg,
+                                     const struct coact_options *options,
+                                     int64_t shutdown_ns, coact_ref *out);
+/* The same for a server. */
+COACT_CHECKED int coact__serve_child(const struct coact_mailbox *mailbox,
+                                     void (*handler)(void), void *state,
                                      const struct coact_options *options,
                                      int64_t shutdown_ns, coact_ref *out);
 coact_ref coact__supervisor_of_self(void);

@@ -374,6 +374,24 @@ hand_out_lent(struct coact__actor *actor, struct coact__envelope *envelope)
     return receipt;
 }
 
+static struct coact_receipt
+hand_out_any(struct coact__actor *actor, struct coact__envelope *envelope)
+{
+    return (actor->traits & COACT__LENDS) != 0 ? hand_out_lent(actor, envelope)
+                                               : hand_out(actor, envelope);
+}
+
+bool
+coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
+{
+    struct walk walk = {NULL, NULL, 0};
+    struct coact__envelope *found = walk_on(actor, &walk);
+    if (found != NULL) {
+        *out = hand_out_any(actor, found);
+    }
+    return found != NULL;
+}
+
 static bool
 has_passed(int64_t deadline_ns)
 {
@@ -421,8 +439,7 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     if (found == NULL) {
         return (struct coact_receipt){.number = number, .open = true};
     }
-    return (actor->traits & COACT__LENDS) != 0 ? hand_out_lent(actor, found)
-                                               : hand_out(actor, found);
+    return hand_out_any(actor, found);
 }
 
 /* The oldest message, if it is one like most.  NULL: the long way tells. */
@@ -471,7 +488,8 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     if (must_sleep(actor)) {
         coact__note_wait_on(worker, actor, "receive");
-        coact__task_leave_noted(worker, &actor->task, COACT__AFTER_LISTEN);
+        coact__task_leave_noted(worker, &actor->task,
+                                coact__task_listens_for_ever(&actor->task));
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
         if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
             return receive_slowly(deadline_ns, numbers, count);

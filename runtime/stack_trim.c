@@ -7,6 +7,8 @@
  * without the lock: the chain is this thread's alone.  It is sorted in place,
  * because memory that runs short is a reason to trim.
  *
+ * The same serves for stacks in use that are to be emptied (hibernate.h).
+ *
  * Guards lie between neighbours, and MADV_DONTNEED leaves both kinds alone.
  *
  * SPDX-License-Identifier: MIT
@@ -114,6 +116,53 @@ give_back(struct coact__stacks *s, uint32_t first, uint32_t last,
     pthread_mutex_unlock(&s->lock);
 }
 
+/* The first neighbours of a sorted chain, which goes on behind them. */
+struct run {
+    uint32_t first, last;
+};
+
+static struct run
+next_run(const struct coact__stacks *s, uint32_t *chain)
+{
+    struct run run = {*chain, *chain};
+    *chain = *next_of(s, run.last);
+    while (coact__slabs_adjoin(run.last, *chain)) {
+        run.last = *chain;
+        *chain = *next_of(s, run.last);
+    }
+    return run;
+}
+
+size_t
+coact__stacks_span(const struct coact__stacks *s,
+                   const struct coact__stack *stack, const void *from)
+{
+    size_t offset = (size_t)((const char *)from -
+                             coact__slabs_base(&s->slabs, stack->number));
+    return s->slabs.stride - offset / s->guards.page * s->guards.page;
+}
+
+void
+coact__stacks_chain(const struct coact__stacks *s,
+                    struct coact__stack_list *chain,
+                    const struct coact__stack *stack)
+{
+    *next_of(s, stack->number) = chain->head;
+    chain->head = stack->number;
+    chain->length++;
+}
+
+void
+coact__stacks_empty(const struct coact__stacks *s,
+                    const struct coact__stack_list *chain)
+{
+    uint32_t sorted = sort(s, chain->head);
+    while (sorted != COACT__NO_STACK) {
+        struct run run = next_run(s, &sorted);
+        release(s, run.first, run.last);
+    }
+}
+
 size_t
 coact__stacks_trim(struct coact__stacks *s, size_t keep)
 {
@@ -124,16 +173,10 @@ coact__stacks_trim(struct coact__stacks *s, size_t keep)
     size_t trimmed = 0;
     chain = sort(s, chain);
     while (chain != COACT__NO_STACK) {
-        uint32_t first = chain;
-        uint32_t last = chain;
-        chain = *next_of(s, last);
-        while (coact__slabs_adjoin(last, chain)) {
-            last = chain;
-            chain = *next_of(s, last);
-        }
-        bool was_released = release(s, first, last);
-        give_back(s, first, last, was_released);
-        trimmed += was_released ? last - first + 1 : 0;
+        struct run run = next_run(s, &chain);
+        bool was_released = release(s, run.first, run.last);
+        give_back(s, run.first, run.last, was_released);
+        trimmed += was_released ? run.last - run.first + 1 : 0;
     }
     return trimmed;
 }

@@ -30,7 +30,6 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
-#define LONG_RUNS 2
 #define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
@@ -48,11 +47,33 @@ take_stack(struct coact__worker *worker, struct coact__task *task)
                              &task->stack, NULL) == 0;
 }
 
+/* A task that has run before may have clean-ups, and they need a stack: the one
+   that is kept for that.  It comes back soon, since who is on it does not wait.
+   Acquire and release: the stack, between those who have it. */
+static bool
+take_reserve(struct coact__worker *worker, struct coact__task *task)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    if (atomic_exchange_explicit(&scheduler->is_reserve_out, true,
+                                 memory_order_acquire)) {
+        return false;
+    }
+    task->stack = scheduler->reserve;
+    task->stack_class = 0;
+    task->on_reserve = true;
+    return true;
+}
+
 static void
 give_stack(struct coact__worker *worker, struct coact__task *task)
 {
     coact__context_fini(&task->context);
-    if (task->stack_class == 0 && worker->stack_count < COACT__WORKER_STACKS) {
+    if (COACT__UNLIKELY(task->on_reserve)) {
+        task->on_reserve = false;
+        atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
+                              memory_order_release);
+    } else if (task->stack_class == 0 &&
+               worker->stack_count < COACT__WORKER_STACKS) {
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],
@@ -67,11 +88,43 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < LONG_RUNS
+    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
                               ? COACT__RANK_PROMPT
                               : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
         coact__ready_put_next(&worker->ready, &task->runnable);
+    }
+}
+
+static void
+fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
+{
+    bool is_listed = coact__hibernate_list(worker, task);
+    fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    if (!is_listed) {
+        // Release pairs with the acquire of a sweep: it finds the task asleep.
+        atomic_store_explicit(&worker->has_drowsy, true, memory_order_release);
+    }
+}
+
+static void
+line_up(struct coact__worker *worker, struct coact__task *task)
+{
+    task->runnable.rank = COACT__RANK_PATIENT;
+    coact__ready_put(&worker->ready, &task->runnable);
+}
+
+/* It has ended its run, and has no stack any more. */
+static void
+settle_bare(struct coact__worker *worker, struct coact__task *task,
+            enum coact__after after)
+{
+    if (after == COACT__AFTER_REST) {
+        fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    } else if (after == COACT__AFTER_AGAIN) {
+        line_up(worker, task);
+    } else {
+        task->scheduler->options.ended(task);
     }
 }
 
@@ -83,23 +136,23 @@ coact__worker_settle_left(struct coact__worker *worker,
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
         break;
+    case COACT__AFTER_DROWSE:
+        fall_asleep_for_long(worker, task);
+        break;
     case COACT__AFTER_DEAF:
         fall_asleep(worker, task, COACT__INBOX_DEAF);
         break;
     case COACT__AFTER_YIELD:
-        task->runnable.rank = COACT__RANK_PATIENT;
-        coact__ready_put(&worker->ready, &task->runnable);
+        line_up(worker, task);
         break;
     case COACT__AFTER_CHANGE:
         coact__ready_put(&worker->ready, &task->runnable);
         break;
     case COACT__AFTER_REST:
-        give_stack(worker, task);
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-        break;
+    case COACT__AFTER_AGAIN:
     case COACT__AFTER_END:
         give_stack(worker, task);
-        task->scheduler->options.ended(task);
+        settle_bare(worker, task, task->after);
         break;
     }
 }
@@ -113,8 +166,8 @@ static bool
 can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
-           heir->context.fcontext == NULL &&
-           heir->stack_class == task->stack_class;
+           heir->context.fcontext == NULL && heir->stack.low == NULL &&
+           !task->on_reserve && heir->stack_class == task->stack_class;
 }
 
 static void
@@ -127,11 +180,7 @@ inherit(struct coact__worker *worker, struct coact__task *task,
     task->stack.low = NULL;
     task->context = (struct coact__context){0};
     coact__worker_enter(worker, heir);
-    if (after == COACT__AFTER_REST) {
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-    } else {
-        task->scheduler->options.ended(task);
-    }
+    settle_bare(worker, task, after);
 }
 
 /* The next one as it is: it may have no stack yet. */
@@ -180,7 +229,16 @@ begin(void *arg, void *pass)
 bool
 coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
 {
-    if (!take_stack(worker, task)) {
+    if (task->stack.low != NULL) {
+        coact__hibernate_end(worker, task);
+        return true;
+    }
+    bool has_run = !task->runnable.is_fresh;
+    if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
+        if (has_run) {
+            line_up(worker, task); // until the reserve is back
+            return false;
+        }
         // What it does to end is not done by who runs here.
         struct coact__task *current = coact__worker_current(worker);
         coact__worker_set_current(worker, NULL);
@@ -200,18 +258,15 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
-/* A look is due.  Who ran since the last one, alone, has had all of the time:
-   nobody but us has it in his hands before it is settled. */
+/* It has run alone, since `began_ns`: nobody but us has it in his hands before it
+   is settled. */
 static void
-judge_run(struct coact__worker *worker, uint64_t dispatches_before)
+judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
-    bool was_alone =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-        dispatches_before + 1;
-    if (coact__oracle_now_ns() - looked_ns(worker) < LONG_RUN_NS) {
+    if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
         left->long_runs = 0;
-    } else if (was_alone && left->long_runs < UINT8_MAX) {
+    } else if (left->long_runs < UINT8_MAX) {
         left->long_runs++;
     }
 }
@@ -244,13 +299,14 @@ run(struct coact__worker *worker, struct coact__task *task)
         !coact__worker_prepare(worker, task)) {
         return;
     }
-    uint64_t before =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    // With a look due behind it, it switches to nobody but us.
+    bool is_alone = worker->until_look == 1;
+    int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
-    if (worker->until_look == 1) {
-        judge_run(worker, before);
+    if (is_alone) {
+        judge_run(worker, began_ns);
     }
     coact__worker_settle(worker);
 }
@@ -290,6 +346,11 @@ coact__worker_look(struct coact__worker *worker)
         coact__poller_look(&scheduler->poller);
     }
     scheduler->options.look(scheduler->options.owner);
+    uint32_t drowsy = worker->drowsy.count;
+    if (drowsy >= COACT__HIBERNATE_SOME ||
+        (drowsy > 0 && !coact__worker_has_queued(worker))) {
+        coact__hibernate_drowsy(worker);
+    }
 }
 
 /* Roles on different workers never meet in one queue, and each would have all of
@@ -339,16 +400,15 @@ look_in_passing(struct coact__worker *worker)
 
 /* ---- Finding one ---- */
 
-static struct coact__runnable *
-from_global(struct coact__worker *worker, uint32_t most)
+/* To our own lines, where their rank and role decide. */
+static void
+take_from_global(struct coact__worker *worker)
 {
     struct coact__batch batch = {0};
-    if (coact__globalq_pop(&worker->scheduler->global, most, &batch) == 0) {
-        return NULL;
+    if (coact__globalq_pop(&worker->scheduler->global, GLOBAL_BATCH, &batch) >
+        0) {
+        coact__ready_put_all(&worker->ready, &batch);
     }
-    struct coact__runnable *first = coact__batch_pop(&batch);
-    coact__ready_put_all(&worker->ready, &batch);
-    return first;
 }
 
 static bool
@@ -451,16 +511,14 @@ next_local(struct coact__worker *worker)
 static struct coact__runnable *
 next_task(struct coact__worker *worker)
 {
-    struct coact__runnable *found = NULL;
     if (--worker->until_look == 0) {
         look_in_passing(worker);
-        found = from_global(worker, GLOBAL_BATCH);
+        take_from_global(worker);
     }
+    struct coact__runnable *found = next_local(worker);
     if (found == NULL) {
+        take_from_global(worker);
         found = next_local(worker);
-    }
-    if (found == NULL) {
-        found = from_global(worker, GLOBAL_BATCH);
     }
     if (found == NULL) {
         coact__worker_look(worker);
@@ -499,6 +557,7 @@ alert_one(struct coact__worker *worker)
 static void
 hand_over(struct coact__worker *worker)
 {
+    coact__hibernate_drowsy(worker); // we may be parked for long
     struct coact__batch all = {0};
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
