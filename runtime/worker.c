@@ -317,6 +317,9 @@ coact__worker_run_alone(struct coact__worker *worker,
 {
     worker->until_look = 1; // so that it switches to nobody but us
     worker->charged_ns = coact__oracle_now_ns();
+    // It is judged by the time that it has had, not by how long we looked.
+    atomic_store_explicit(&worker->looked_ns, worker->charged_ns,
+                          memory_order_relaxed);
     coact__ready_turn(&worker->ready, runnable->role, 0);
     run(worker, (struct coact__task *)runnable);
     charge(worker, coact__oracle_now_ns());
@@ -605,7 +608,9 @@ rest(struct coact__worker *worker, bool (*park)(struct coact__worker *worker))
 static bool
 go_idle(struct coact__worker *worker)
 {
-    if (coact__worker_steal(worker) || wait_a_little(worker)) {
+    // It was there and not to be had: we were asked to look up in between.
+    if (coact__worker_has_queued(worker) || coact__worker_steal(worker) ||
+        wait_a_little(worker)) {
         return true;
     }
     worker->until_look = 1; // who comes back looks first
