@@ -97,8 +97,7 @@ sender_of(const uint64_t notes[COACT__SNAPSHOT_NOTES])
     return (coact_ref){.node = (uint32_t)notes[NOTE_SENDER],
                        .incarnation = (uint32_t)(notes[NOTE_SENDER] >> 32),
                        .slot = (uint32_t)notes[NOTE_SENDER + 1],
-                       .generation =
-                           (uint32_t)(notes[NOTE_SENDER + 1] >> 32)};
+                       .generation = (uint32_t)(notes[NOTE_SENDER + 1] >> 32)};
 }
 
 int
@@ -214,8 +213,8 @@ static void
 log_held_back(struct coact_runtime *runtime, uint32_t count)
 {
     if (count > 0) {
-        coact__log(runtime, COACT_LOG_WARNING,
-                   "stuck: %u more were not shown", count);
+        coact__log(runtime, COACT_LOG_WARNING, "stuck: %u more were not shown",
+                   count);
     }
 }
 

@@ -47,8 +47,9 @@ uint32_t coact__globalq_pop(struct coact__globalq *q, uint32_t max,
                             struct coact__batch *out);
 
 /* The same for those of one rank alone. */
-uint32_t coact__globalq_pop_rank(struct coact__globalq *q, enum coact__rank rank,
-                                 uint32_t max, struct coact__batch *out);
+uint32_t coact__globalq_pop_rank(struct coact__globalq *q,
+                                 enum coact__rank rank, uint32_t max,
+                                 struct coact__batch *out);
 
 /* How many there are; it may be out of date on return.  from any */
 size_t coact__globalq_length(const struct coact__globalq *q);

@@ -129,8 +129,8 @@ inquire(struct watch *watch, struct coact__worker *other, int64_t unmoved)
 {
     struct coact__inquiry *inquiry = &other->inquiry;
     if (inquiry->dispatches != other->sighting.dispatches) {
-        *inquiry = (struct coact__inquiry){.dispatches =
-                                               other->sighting.dispatches};
+        *inquiry =
+            (struct coact__inquiry){.dispatches = other->sighting.dispatches};
     }
     if (watch->now_ns < inquiry->next_ns) {
         return;
@@ -343,30 +343,46 @@ adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 
 /* ---- Standing in ---- */
 
-/* Go to work in the place of one that is stuck, with all that it has queued. */
-static void
+/* Under the lock: is it still in the run that we have seen?  If so, it finds out
+   that it is stuck before it parks: that takes the lock as well. */
+static bool
+is_still_in_it(struct coact__worker *worker)
+{
+    return coact__worker_current(worker) != NULL &&
+           atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
+               worker->sighting.dispatches;
+}
+
+/* Go to work in the place of one that is stuck, with all that it has queued.
+   False: it has just come back. */
+static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     bool sleeps = is_asleep(&stuck->inquiry.last);
     pthread_mutex_lock(&parking->lock);
-    atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
-    atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
-    stuck->is_blocked = sleeps;
-    atomic_fetch_add_explicit(&parking->blocked, sleeps, memory_order_relaxed);
+    bool stands_in = is_still_in_it(stuck);
+    if (stands_in) {
+        atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
+        atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+        stuck->is_blocked = sleeps;
+        atomic_fetch_add_explicit(&parking->blocked, sleeps,
+                                  memory_order_relaxed);
+        atomic_store_explicit(&stuck->ready.bias.attention, true,
+                              memory_order_release);
+        // If there is news, it is ours to see to: we go to work.
+        (void)coact__census_leave_anyway(&scheduler->census);
+    }
     pthread_mutex_unlock(&parking->lock);
-    // Behind is_stuck: who sees the one finds the other.
-    atomic_store_explicit(&stuck->ready.bias.attention, true,
-                          memory_order_release);
-    // If there is news, it is ours to see to: we go to work.
-    (void)coact__census_leave_anyway(&scheduler->census);
-    (void)adopt(worker, stuck);
+    if (stands_in) {
+        (void)adopt(worker, stuck);
+    }
+    return stands_in;
 }
 
-/* Under the lock: it is not any more. */
-static bool
-end_stuck(struct coact__worker *worker)
+bool
+coact__lookout_end_stuck(struct coact__worker *worker)
 {
     struct coact__parking *parking = &worker->scheduler->parking;
     if (!is_stuck(worker)) {
@@ -410,17 +426,17 @@ coact__lookout_come_back(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
-    bool was_stuck = end_stuck(worker);
+    bool was_stuck = coact__lookout_end_stuck(worker);
     bool is_told = end_report(worker, now);
+    if (was_stuck) {
+        coact__census_join(&scheduler->census); // in one step with the above
+    }
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
         tell_over(worker, now);
     }
-    if (!was_stuck) {
-        return true;
-    }
-    coact__census_join(&scheduler->census);
-    return coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+    return !was_stuck ||
+           coact__census_awake(&scheduler->census) <= scheduler->worker_count;
 }
 
 /* ---- Leaving the place for a while ---- */
@@ -434,7 +450,7 @@ step_aside(struct coact__worker *worker)
     parking->departures++;
     parking->serving++;
     atomic_store_explicit(&worker->is_serving, true, memory_order_relaxed);
-    coact__park_want_successor(worker->scheduler);
+    coact__park_want_successor(worker->scheduler, 0);
     pthread_mutex_unlock(&parking->lock);
 }
 
@@ -446,7 +462,7 @@ step_back(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
     atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    if (!end_stuck(worker)) {
+    if (!coact__lookout_end_stuck(worker)) {
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = end_report(worker, now);
@@ -462,6 +478,29 @@ step_back(struct coact__worker *worker)
 }
 
 /* ---- Reporting ---- */
+
+/* It may be over already; then that is told before there can be another. */
+static void
+finish_report(struct coact__worker *other, bool is_said)
+{
+    struct coact__parking *parking = &other->scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    int64_t over_ns = other->report_over_ns;
+    bool is_open = is_said && over_ns == 0;
+    if (is_open) {
+        set_report(other, COACT__REPORT_MADE);
+    }
+    pthread_mutex_unlock(&parking->lock);
+    if (is_open) {
+        return;
+    }
+    if (is_said) {
+        tell_over(other, over_ns);
+    }
+    pthread_mutex_lock(&parking->lock);
+    set_report(other, COACT__REPORT_NONE);
+    pthread_mutex_unlock(&parking->lock);
+}
 
 /* One does not come back; say so.  False: another has our place. */
 static bool
@@ -479,9 +518,8 @@ report(struct watch *watch, struct coact__worker *other)
         .since_ns = other->sighting.since_ns,
         .now_ns = watch->now_ns,
         .computed_ns = inquiry->last.cpu_ns >= 0 ? span.computed_ns : -1,
-        .call = span.slept_ns > span.computed_ns
-                    ? inquiry->last.call
-                    : COACT__THREADSTATE_NO_CALL,
+        .call = span.slept_ns > span.computed_ns ? inquiry->last.call
+                                                 : COACT__THREADSTATE_NO_CALL,
         .sleeps = span.slept_ns > span.computed_ns};
     pthread_mutex_lock(&parking->lock);
     // Who had our place while we served may have begun it.
@@ -499,14 +537,7 @@ report(struct watch *watch, struct coact__worker *other)
                           memory_order_release);
     step_aside(watch->worker);
     bool is_said = scheduler->options.stuck(scheduler->options.owner, &run);
-    pthread_mutex_lock(&parking->lock);
-    int64_t over_ns = other->report_over_ns;
-    bool is_open = is_said && over_ns == 0;
-    set_report(other, is_open ? COACT__REPORT_MADE : COACT__REPORT_NONE);
-    pthread_mutex_unlock(&parking->lock);
-    if (is_said && over_ns != 0) {
-        tell_over(other, over_ns);
-    }
+    finish_report(other, is_said);
     return step_back(watch->worker);
 }
 
@@ -678,8 +709,8 @@ has_successor(struct coact__scheduler *scheduler)
 {
     struct coact__parking *parking = &scheduler->parking;
     pthread_mutex_lock(&parking->lock);
-    bool has = parking->sleepers != NULL ||
-               parking->threads < scheduler->worker_slots;
+    bool has =
+        parking->sleepers != NULL || parking->threads < scheduler->worker_slots;
     pthread_mutex_unlock(&parking->lock);
     return has;
 }
@@ -696,12 +727,11 @@ choose_stuck(struct watch *watch, const struct sight *sight)
         patience = 2 * patience * (scheduler->worker_count + surplus) /
                    scheduler->worker_count;
     }
-    struct coact__worker *stuck =
-        sight->blocked != NULL ? sight->blocked
-        : surplus < scheduler->options.stand_ins &&
-                sight->longest_ns >= patience
-            ? sight->longest
-            : NULL;
+    struct coact__worker *stuck = sight->blocked != NULL ? sight->blocked
+                                  : surplus < scheduler->options.stand_ins &&
+                                          sight->longest_ns >= patience
+                                      ? sight->longest
+                                      : NULL;
     return sight->work_waits && stuck != NULL && has_successor(scheduler)
                ? stuck
                : NULL;
@@ -715,8 +745,7 @@ stand_by(struct watch *watch, const struct sight *sight,
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__worker *stuck = choose_stuck(watch, sight);
-    if (stuck != NULL) {
-        stand_in(worker, stuck);
+    if (stuck != NULL && stand_in(worker, stuck)) {
         *end = COACT__LOOKOUT_WORKS;
         return false;
     }
@@ -801,12 +830,11 @@ look_for_work(struct watch *watch, const struct sight *sight, int events)
     struct coact__scheduler *scheduler = worker->scheduler;
     bool has_global = coact__globalq_length(&scheduler->global) > 0;
     bool others_run = coact__census_awake(&scheduler->census) > 0;
-    bool is_news =
-        events > 0 || coact__worker_has_queued(worker) ||
-        // Those that run come by; if they do not, it is for us.
-        (has_global && (!others_run || watch->was_global)) ||
-        coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
-        (sight->hoarder != NULL && adopt(worker, sight->hoarder));
+    bool is_news = events > 0 || coact__worker_has_queued(worker) ||
+                   // Those that run come by; if they do not, it is for us.
+                   (has_global && (!others_run || watch->was_global)) ||
+                   coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
+                   (sight->hoarder != NULL && adopt(worker, sight->hoarder));
     watch->was_global = has_global;
     if (is_news) {
         coact__trial_begin_unmeasured(worker, watch->now_ns);

@@ -138,8 +138,8 @@ sleep_beside_lookout(struct coact__worker *worker)
         uint64_t departures = parking->departures;
         bool is_over = sleep_for(worker, ns);
         // The others are not the next to be called.
-        bool is_quiet = departures == parking->departures ||
-                        parking->sleepers != worker;
+        bool is_quiet =
+            departures == parking->departures || parking->sleepers != worker;
         bool is_spare = parking->threads > threads_needed(scheduler);
         is_wanted = !(is_quiet && is_spare && is_over && ns == SPARE_ENDS_NS);
         ns = !is_quiet ? LOOK_AGAIN_NS : is_spare ? SPARE_ENDS_NS : INT64_MAX;
@@ -171,17 +171,27 @@ idle_slot(struct coact__scheduler *scheduler)
     return NULL;
 }
 
+/* Under the lock: is everybody in a run, or about to be?  Whoever is not counted
+   there is parked, or on his way to it. */
+static bool
+are_all_away(struct coact__scheduler *scheduler, uint32_t leaving)
+{
+    const struct coact__parking *parking = &scheduler->parking;
+    uint32_t away =
+        coact__census_awake(&scheduler->census) + parking->serving +
+        atomic_load_explicit(&parking->stuck, memory_order_relaxed) + leaving;
+    return away >= parking->threads;
+}
+
 void
-coact__park_want_successor(struct coact__scheduler *scheduler)
+coact__park_want_successor(struct coact__scheduler *scheduler, uint32_t leaving)
 {
     struct coact__parking *parking = &scheduler->parking;
     if (parking->sleepers != NULL) {
         wake_a_sleeper(parking);
         return;
     }
-    // Who is on his way to park is not listed yet, and will do.
-    if (is_stopping(scheduler) ||
-        parking->threads >= threads_needed(scheduler)) {
+    if (is_stopping(scheduler) || !are_all_away(scheduler, leaving)) {
         return;
     }
     struct coact__worker *idle = idle_slot(scheduler);
@@ -203,7 +213,7 @@ be_lookout(struct coact__worker *worker)
     if (end == COACT__LOOKOUT_WORKS) {
         parking->lookout = NULL;
         parking->departures++;
-        coact__park_want_successor(scheduler);
+        coact__park_want_successor(scheduler, 1);
     }
     return end;
 }
@@ -235,9 +245,13 @@ park(struct coact__worker *worker)
         parking->threads--;
         worker->thread_state = COACT__THREAD_ENDED;
     }
+    if (is_wanted) {
+        // Under the lock: else we would be taken for one on his way to park,
+        // and nobody would keep the lookout.
+        coact__census_join(&scheduler->census);
+    }
     pthread_mutex_unlock(&parking->lock);
     if (is_wanted) {
-        coact__census_join(&scheduler->census);
         atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
                               memory_order_relaxed);
     }
@@ -247,7 +261,14 @@ park(struct coact__worker *worker)
 bool
 coact__park(struct coact__worker *worker)
 {
-    return !coact__census_leave(&worker->scheduler->census) || park(worker);
+    struct coact__scheduler *scheduler = worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    // Under the lock: who stands in counts us out under it.
+    pthread_mutex_lock(&parking->lock);
+    bool is_out = coact__lookout_end_stuck(worker) ||
+                  coact__census_leave(&scheduler->census);
+    pthread_mutex_unlock(&parking->lock);
+    return !is_out || park(worker);
 }
 
 bool
@@ -260,7 +281,12 @@ bool
 coact__park_anyway(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
-    if (coact__census_leave_anyway(&scheduler->census)) {
+    struct coact__parking *parking = &scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    bool is_out = coact__lookout_end_stuck(worker);
+    bool has_news = !is_out && coact__census_leave_anyway(&scheduler->census);
+    pthread_mutex_unlock(&parking->lock);
+    if (has_news) {
         coact__poller_kick(&scheduler->poller);
     }
     return park(worker);

@@ -38,7 +38,7 @@ struct coact__parking {
     uint32_t threads;               /* under lock: that run, or are parked */
     uint32_t serving;               /* under lock: see lookout.c */
     _Atomic uint32_t stuck;         /* written under lock: workers that are */
-    _Atomic uint32_t blocked;       /* the same: of these, asleep in the kernel */
+    _Atomic uint32_t blocked; /* the same: of these, asleep in the kernel */
     _Atomic int64_t lookout_wakes_ns;
     int64_t probation_ns; /* the lookout's; see lookout.c */
 };
@@ -69,8 +69,9 @@ bool coact__park_anyway(struct coact__worker *worker);
 void coact__park_announce(struct coact__scheduler *scheduler);
 
 /* Under the lock: see to it that there is somebody to take the lookout's place
-   when it goes. */
-void coact__park_want_successor(struct coact__scheduler *scheduler);
+   when it goes; `leaving` of those who go are not counted anywhere yet. */
+void coact__park_want_successor(struct coact__scheduler *scheduler,
+                                uint32_t leaving);
 
 /* Wake everybody, to end.  from host */
 void coact__park_wake_all(struct coact__scheduler *scheduler);

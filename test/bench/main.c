@@ -146,10 +146,9 @@ static void
 run_boss(struct bench_run *run, const struct bench *bench)
 {
     boss_ref boss;
-    bench_must(
-        coact_spawn_with(boss, &boss, bench->body, run, .label = bench->name,
-                         .role = run->boss_role),
-        "spawn");
+    bench_must(coact_spawn_with(boss, &boss, bench->body, run,
+                                .label = bench->name, .role = run->boss_role),
+               "spawn");
     struct coact_reason reason;
     bench_must(coact_join(boss.ref, COACT_FOREVER, &reason), "join");
     // A boss that was faster than our join is nobody's by then: no reason.
@@ -175,9 +174,9 @@ run_bench(struct bench_run *run, const struct bench *bench)
     bench_must(coact_start(&options, &runtime), "start");
     bench_must(coact_attach(runtime), "attach");
     if (strstr(run->variant, "-interactive") != NULL) {
-        int role = coact__roles_add(
-            &((struct coact__scheduler *)runtime)->roles, "interactive",
-            300, COACT_MS(1));
+        int role =
+            coact__roles_add(&((struct coact__scheduler *)runtime)->roles,
+                             "interactive", 300, COACT_MS(1));
         run->boss_role = (coact_role){.id = (uint8_t)(role + 1)};
     }
     run_boss(run, bench);
