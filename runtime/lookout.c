@@ -343,17 +343,18 @@ adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 
 /* ---- Standing in ---- */
 
-/* Under the lock, without which it cannot count itself out: it is counted, and
-   runs something. */
+/* Under the lock: is it still in the run that we have seen?  If so, it finds out
+   that it is stuck before it parks: that takes the lock as well. */
 static bool
-is_replaceable(struct coact__worker *other)
+is_still_in_it(struct coact__worker *worker)
 {
-    return coact__worker_current(other) != NULL && !is_stuck(other) &&
-           !is_serving(other);
+    return coact__worker_current(worker) != NULL &&
+           atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
+               worker->sighting.dispatches;
 }
 
 /* Go to work in the place of one that is stuck, with all that it has queued.
-   False: it is back. */
+   False: it has just come back. */
 static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
@@ -361,29 +362,27 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     struct coact__parking *parking = &scheduler->parking;
     bool sleeps = is_asleep(&stuck->inquiry.last);
     pthread_mutex_lock(&parking->lock);
-    bool is_needed = is_replaceable(stuck);
-    if (is_needed) {
+    bool stands_in = is_still_in_it(stuck);
+    if (stands_in) {
         atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
         atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
         stuck->is_blocked = sleeps;
         atomic_fetch_add_explicit(&parking->blocked, sleeps,
                                   memory_order_relaxed);
-        // Behind is_stuck: who sees the one finds the other.
         atomic_store_explicit(&stuck->ready.bias.attention, true,
                               memory_order_release);
         // If there is news, it is ours to see to: we go to work.
         (void)coact__census_leave_anyway(&scheduler->census);
     }
     pthread_mutex_unlock(&parking->lock);
-    if (is_needed) {
+    if (stands_in) {
         (void)adopt(worker, stuck);
     }
-    return is_needed;
+    return stands_in;
 }
 
-/* Under the lock: it is not any more. */
-static bool
-end_stuck(struct coact__worker *worker)
+bool
+coact__lookout_end_stuck(struct coact__worker *worker)
 {
     struct coact__parking *parking = &worker->scheduler->parking;
     if (!is_stuck(worker)) {
@@ -421,12 +420,6 @@ tell_over(struct coact__worker *worker, int64_t now_ns)
     }
 }
 
-void
-coact__lookout_forgive(struct coact__worker *worker)
-{
-    (void)end_stuck(worker);
-}
-
 bool
 coact__lookout_come_back(struct coact__worker *worker)
 {
@@ -434,10 +427,13 @@ coact__lookout_come_back(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
-    if (is_stuck(worker)) {
+    bool was_stuck = is_stuck(worker);
+    if (was_stuck) {
+        // Counted here before it is counted out there: the lookout, which has
+        // no lock, never takes it for gone.
         coact__census_join(&scheduler->census);
+        coact__lookout_end_stuck(worker);
     }
-    bool was_stuck = end_stuck(worker);
     bool is_told = end_report(worker, now);
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
@@ -458,7 +454,7 @@ step_aside(struct coact__worker *worker)
     parking->departures++;
     parking->serving++;
     atomic_store_explicit(&worker->is_serving, true, memory_order_relaxed);
-    coact__park_want_successor(worker->scheduler);
+    coact__park_want_successor(worker->scheduler, 0);
     pthread_mutex_unlock(&parking->lock);
 }
 
@@ -470,7 +466,7 @@ step_back(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
     atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    if (!end_stuck(worker)) {
+    if (!coact__lookout_end_stuck(worker)) {
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = end_report(worker, now);
@@ -486,6 +482,29 @@ step_back(struct coact__worker *worker)
 }
 
 /* ---- Reporting ---- */
+
+/* It may be over already; then that is told before there can be another. */
+static void
+finish_report(struct coact__worker *other, bool is_said)
+{
+    struct coact__parking *parking = &other->scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    int64_t over_ns = other->report_over_ns;
+    bool is_open = is_said && over_ns == 0;
+    if (is_open) {
+        set_report(other, COACT__REPORT_MADE);
+    }
+    pthread_mutex_unlock(&parking->lock);
+    if (is_open) {
+        return;
+    }
+    if (is_said) {
+        tell_over(other, over_ns);
+    }
+    pthread_mutex_lock(&parking->lock);
+    set_report(other, COACT__REPORT_NONE);
+    pthread_mutex_unlock(&parking->lock);
+}
 
 /* One does not come back; say so.  False: another has our place. */
 static bool
@@ -522,14 +541,7 @@ report(struct watch *watch, struct coact__worker *other)
                           memory_order_release);
     step_aside(watch->worker);
     bool is_said = scheduler->options.stuck(scheduler->options.owner, &run);
-    pthread_mutex_lock(&parking->lock);
-    int64_t over_ns = other->report_over_ns;
-    bool is_open = is_said && over_ns == 0;
-    set_report(other, is_open ? COACT__REPORT_MADE : COACT__REPORT_NONE);
-    pthread_mutex_unlock(&parking->lock);
-    if (is_said && over_ns != 0) {
-        tell_over(other, over_ns);
-    }
+    finish_report(other, is_said);
     return step_back(watch->worker);
 }
 

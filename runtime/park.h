@@ -69,8 +69,9 @@ bool coact__park_anyway(struct coact__worker *worker);
 void coact__park_announce(struct coact__scheduler *scheduler);
 
 /* Under the lock: see to it that there is somebody to take the lookout's place
-   when it goes. */
-void coact__park_want_successor(struct coact__scheduler *scheduler);
+   when it goes; `leaving` of those who go are not counted anywhere yet. */
+void coact__park_want_successor(struct coact__scheduler *scheduler,
+                                uint32_t leaving);
 
 /* Wake everybody, to end.  from host */
 void coact__park_wake_all(struct coact__scheduler *scheduler);

@@ -29,8 +29,8 @@ static void
 hands_it_over(worker_self self, void *arg)
 {
     (void)self, (void)arg;
-    COACT_CHECK(coact_blocking(wait_for_the_disk, NULL, 0, NULL,
-                               COACT_FOREVER) == 0);
+    COACT_CHECK(
+        coact_blocking(wait_for_the_disk, NULL, 0, NULL, COACT_FOREVER) == 0);
 }
 
 static const struct way ways[] = {

@@ -29,7 +29,8 @@ in_short_turns(worker_self self, void *arg)
 }
 
 static const struct way ways[] = {
-    {"a yield every 20 ms, and nobody comes in", in_long_turns, 16, TRAPS_ALONE},
+    {"a yield every 20 ms, and nobody comes in", in_long_turns, 16,
+     TRAPS_ALONE},
     {"a yield every 20 ms; coact comes in", in_long_turns, 16, 0},
     {"coact_checkpoint every few microseconds", in_short_turns, 16, 0},
 };

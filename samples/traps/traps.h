@@ -23,7 +23,8 @@ struct way {
     const char *what;
     void (*body)(worker_self self, void *arg); /* of each actor that works */
     int actors;
-    int64_t hog_ns; /* of the runtime's options; TRAPS_ALONE: nobody stands in */
+    int64_t
+        hog_ns; /* of the runtime's options; TRAPS_ALONE: nobody stands in */
 };
 
 #define TRAPS_ALONE COACT_SECONDS(3600)

@@ -345,8 +345,7 @@ START_TEST(a_checkpoint_outside_of_an_actor_is_a_misuse)
 }
 END_TEST
 
-SUITE_MAIN("hog",
-           s50_two_actors_that_never_yield_hold_up_nobody_on_two_workers,
+SUITE_MAIN("hog", s50_two_actors_that_never_yield_hold_up_nobody_on_two_workers,
            s51_two_actors_in_calls_that_block_hold_up_nobody_on_two_workers,
            s51_as_many_as_there_are_spare_threads_may_block,
            sixty_four_hogs_do_not_lock_out_one_that_behaves,

@@ -11,8 +11,8 @@
 #ifndef COACT_BENCH_REPORT_H
 #define COACT_BENCH_REPORT_H
 
-#include <stdbool.h>
 #include <coact/actor.h>
+#include <stdbool.h>
 
 #include <stddef.h>
 #include <stdint.h>

@@ -70,13 +70,13 @@ START_TEST(the_hook_writes_who_is_stuck_and_where)
     size_t bytes = 0;
     FILE *to = open_memstream(&text, &bytes);
     ck_assert_ptr_nonnull(to);
-    const struct coact_runtime_options options = {
-        .workers = 1,
-        .log = log_nothing,
-        .hog_report_ns = COACT_MS(20),
-        .stuck = note_stuck,
-        .stuck_context = to,
-        .backtrace_signal = SIGRTMIN + 3};
+    const struct coact_runtime_options options = {.workers = 1,
+                                                  .log = log_nothing,
+                                                  .hog_report_ns = COACT_MS(20),
+                                                  .stuck = note_stuck,
+                                                  .stuck_context = to,
+                                                  .backtrace_signal =
+                                                      SIGRTMIN + 3};
     struct coact_runtime *runtime = NULL;
     ck_assert_int_eq(coact_start(&options, &runtime), 0);
     ck_assert_int_eq(coact_attach(runtime), 0);
