@@ -28,6 +28,7 @@
 #include <coact/message.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
+#include <coact/role.h>
 #include <coact/time.h>
 
 #include <stdbool.h>
@@ -45,17 +46,23 @@ enum coact_overflow {
     COACT_BLOCK   /* the same for coact_send; coact_send_wait waits for room */
 };
 
+/* Whether an actor's stack may be put away while it waits in a receive without
+   a deadline.  Its pages go back to the system, all but a copy of the few bytes
+   in use, and it wakes at the same address: its own pointers stay good.  What
+   others reach in its stack meanwhile is zeros.  So an actor that has lent a
+   variable (to an actor as its argument, to a thread, to a library) must not. */
+enum coact_hibernate {
+    COACT_HIBERNATE_NEVER,
+    COACT_HIBERNATE_LATER,  /* after the runtime's hibernate_after_ns of rest */
+    COACT_HIBERNATE_AT_ONCE /* soon after it begins to wait */
+};
+
 /* One watch over another actor; names a monitor, and can be compared. */
 typedef struct coact_monitor_id {
     uint64_t id; /* 0 names none */
 } coact_monitor_id;
 
 /* How to start an actor.  All zero is a good actor. */
-/* One of the runtime's roles (runtime.h). */
-typedef struct coact_role {
-    uint8_t id; /* 0 names none */
-} coact_role;
-
 struct coact_options {
     /* For logs and lists; copied.  NULL: the mailbox's name. */
     const char *label;
@@ -72,6 +79,10 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    bool account;                /* open one for it: account.h */
+    bool sender_role; /* each message is handled in the role of its sender */
+    enum coact_hibernate hibernate;
+    int (*init)(void **state); /* of a server; see server.h */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function
@@ -98,6 +109,11 @@ COACT_API coact_ref coact_self(void);
 /* Change the label under which we appear in logs and lists; copied.
    from actor, waits no, fails ENOMEM EPERM */
 COACT_API int coact_set_label(const char *label);
+
+/* Say from when on our stack may be put away while we wait: the option, changed
+   for the receives to come.
+   from actor, waits no, fails EINVAL EPERM */
+COACT_API int coact_set_hibernate(enum coact_hibernate when);
 
 /* Let this thread, which is not an actor, call coact: spawn, send, ask.  Pair
    with coact_detach, before the runtime is freed.

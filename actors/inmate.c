@@ -193,6 +193,7 @@ spawn_body(struct inmate *inmate)
         .mailbox_messages = sentence->mailbox_messages,
         .overflow = (enum coact_overflow)sentence->overflow,
         .trap_exit = sentence->trap_exit,
+        .hibernate = (enum coact_hibernate)sentence->hibernate,
         .monitor = &inmate->monitor,
     };
     return coact__spawn_child(inmate->body->mailbox, inmate->body->body,

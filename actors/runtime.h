@@ -14,6 +14,7 @@
 #ifndef COACT_RUNTIME_H
 #define COACT_RUNTIME_H
 
+#include <coact/account.h>
 #include <coact/actor.h>
 #include <coact/error.h>
 #include <coact/log.h>
@@ -74,7 +75,7 @@ struct coact_stuck {
     coact_ref sender;    /* of that */
     const char *const *backtrace; /* a line for each frame, innermost first */
     size_t frames;                /* 0 if it is over */
-    int backtrace_code; /* why there is none: -ENOTSUP without
+    int backtrace_code;           /* why there is none: -ENOTSUP without
                            backtrace_signal, -ETIMEDOUT; else 0 */
 };
 
@@ -96,6 +97,11 @@ struct coact_runtime_options {
     void *refused_context;
     uint32_t blocking_threads; /* most threads for coact_blocking; 0: 64 */
     enum coact_on_stack_overflow on_stack_overflow;
+    const struct coact_role_options *roles; /* beside those that are there */
+    uint32_t role_count;
+    bool account;               /* open one for every actor: account.h */
+    int64_t hibernate_after_ns; /* how long actors that hibernate later have
+                                   rested.  0: 10 s; COACT_FOREVER: they do not */
     uint32_t stand_ins;    /* most threads that compute in the place of workers
                               whose actor does not come back; 0: 8 */
     int64_t hog_ns;        /* how long one run is, before somebody stands in;
@@ -181,6 +187,7 @@ struct coact_runtime_stats {
     uint64_t blocking_done;    /* calls that returned to their actor */
     uint64_t blocking_abandoned;      /* their actor did not wait for the end */
     int64_t blocking_longest_wait_ns; /* of a call for a thread */
+    uint64_t actors_hibernated; /* now; the stacks of these hold no memory */
     uint32_t actors_stuck;      /* reported, and not come back yet */
     uint64_t actors_stuck_ever; /* reports made */
     uint32_t stand_ins; /* threads in the place of workers that are stuck */
@@ -198,10 +205,12 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "blocking", "node"; or "running or
-                          ready" */
+                          "send", "I/O", "blocking", "limit", "node";
+                          "hibernated" in "receive"; "rest", a server without a
+                          stack; or "running or ready" */
     uint64_t queued;
-    int64_t since_ns; /* when that state began */
+    int64_t since_ns;                    /* when that state began */
+    const struct coact_account *account; /* NULL: it has none */
 };
 
 /* Call `each` for every actor alive; stop when it returns false.  It must not

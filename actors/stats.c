@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/node.h"
 
@@ -24,6 +25,25 @@ sum(struct coact_runtime *runtime, size_t counter)
 #define SUM(runtime, member)                                                   \
     sum((runtime), offsetof(struct coact__counts, member))
 
+/* Those that have woken first: each of them has been counted asleep before.
+   Acquire pairs with the release of who counts. */
+static uint64_t
+hibernated(struct coact__scheduler *scheduler)
+{
+    uint64_t woken = 0;
+    uint64_t put_away = 0;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        woken += atomic_load_explicit(&scheduler->workers[i].unhibernated,
+                                      memory_order_acquire);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        put_away += atomic_load_explicit(&scheduler->workers[i].hibernated,
+                                         memory_order_relaxed);
+    }
+    return put_away - woken;
+}
+
 static void
 add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
@@ -41,6 +61,7 @@ add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
         out->timers_fired +=
             atomic_load_explicit(&worker->timers_fired, memory_order_relaxed);
     }
+    out->actors_hibernated = hibernated(scheduler);
     out->workers = scheduler->worker_count;
     out->workers_active = coact__census_awake(&scheduler->census);
 }
@@ -55,6 +76,7 @@ add_stacks(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
     for (int i = 0; i < COACT__STACK_CLASSES; i++) {
         struct coact__stacks_counts counts;
         coact__stacks_count(scheduler->stacks[i], &counts);
+        counts.in_use -= i == 0; // the reserve
         out->stacks_in_use += counts.in_use;
         out->stacks_mapped += counts.in_use + counts.warm + counts.cold;
         out->stack_bytes += counts.mapped_bytes;
@@ -85,7 +107,8 @@ add_stuck(struct coact_runtime *runtime, struct coact_runtime_stats *out)
         atomic_load_explicit(&runtime->stuck_now, memory_order_relaxed);
     out->actors_stuck_ever =
         atomic_load_explicit(&runtime->stuck_ever, memory_order_relaxed);
-    out->stand_ins = atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+    out->stand_ins =
+        atomic_load_explicit(&parking->stuck, memory_order_relaxed);
     pthread_mutex_lock(&parking->lock);
     out->threads = parking->threads;
     pthread_mutex_unlock(&parking->lock);
@@ -118,6 +141,10 @@ state_of(struct coact__actor *actor)
 {
     const char *doing =
         atomic_load_explicit(&actor->doing, memory_order_relaxed);
+    if (atomic_load_explicit(&actor->task.is_hibernated,
+                             memory_order_relaxed)) {
+        return "hibernated";
+    }
     return doing != NULL ? doing : "running or ready";
 }
 
@@ -135,16 +162,20 @@ coact_each_actor(struct coact_runtime *runtime,
         if ((word & COACT__ACTOR_ALIVE) == 0) {
             continue;
         }
+        const coact_ref ref = {runtime->node, runtime->incarnation, i,
+                               (uint32_t)(word >> 32)};
+        struct coact_account account;
+        bool has_account = coact__account_read(runtime, ref, &account);
         const struct coact_actor_info info = {
-            .ref = {runtime->node, runtime->incarnation, i,
-                    (uint32_t)(word >> 32)},
+            .ref = ref,
             .label = coact__label_of(actor),
             .name = actor->name,
             .mailbox = coact__mailbox_of(actor)->name,
             .state = state_of(actor),
             .queued =
                 atomic_load_explicit(&actor->pending, memory_order_relaxed),
-            .since_ns = coact__since_ns(actor)};
+            .since_ns = coact__since_ns(actor),
+            .account = has_account ? &account : NULL};
         if (!each(context, &info)) {
             break;
         }

@@ -79,9 +79,9 @@ is_serving(struct coact__worker *worker)
 static uint32_t
 stuck_workers(struct coact__scheduler *scheduler)
 {
-    // Relaxed: written under the lock; how long we sleep may be out of date.
+    // Acquire: who is not stuck any more is counted in the census.
     return atomic_load_explicit(&scheduler->parking.stuck,
-                                memory_order_relaxed);
+                                memory_order_acquire);
 }
 
 static int64_t
@@ -343,18 +343,19 @@ adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 
 /* ---- Standing in ---- */
 
-/* Under the lock: is it still in the run that we have seen?  If so, it finds out
-   that it is stuck before it parks: that takes the lock as well. */
+/* Under the lock, without which it cannot count itself out: it is counted, and is
+   still in the run that we have seen. */
 static bool
-is_still_in_it(struct coact__worker *worker)
+is_replaceable(struct coact__worker *other)
 {
-    return coact__worker_current(worker) != NULL &&
-           atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-               worker->sighting.dispatches;
+    return coact__worker_current(other) != NULL && !is_stuck(other) &&
+           !is_serving(other) &&
+           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
+               other->sighting.dispatches;
 }
 
 /* Go to work in the place of one that is stuck, with all that it has queued.
-   False: it has just come back. */
+   False: it is back. */
 static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
@@ -362,34 +363,37 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     struct coact__parking *parking = &scheduler->parking;
     bool sleeps = is_asleep(&stuck->inquiry.last);
     pthread_mutex_lock(&parking->lock);
-    bool stands_in = is_still_in_it(stuck);
-    if (stands_in) {
+    bool is_needed = is_replaceable(stuck);
+    if (is_needed) {
         atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
         atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
         stuck->is_blocked = sleeps;
         atomic_fetch_add_explicit(&parking->blocked, sleeps,
                                   memory_order_relaxed);
+        // Behind is_stuck: who sees the one finds the other.
         atomic_store_explicit(&stuck->ready.bias.attention, true,
                               memory_order_release);
         // If there is news, it is ours to see to: we go to work.
         (void)coact__census_leave_anyway(&scheduler->census);
     }
     pthread_mutex_unlock(&parking->lock);
-    if (stands_in) {
+    if (is_needed) {
         (void)adopt(worker, stuck);
     }
-    return stands_in;
+    return is_needed;
 }
 
-bool
-coact__lookout_end_stuck(struct coact__worker *worker)
+/* Under the lock: it is not any more. */
+static bool
+end_stuck(struct coact__worker *worker)
 {
     struct coact__parking *parking = &worker->scheduler->parking;
     if (!is_stuck(worker)) {
         return false;
     }
     atomic_store_explicit(&worker->is_stuck, false, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_relaxed);
+    // Release: the lookout, which has no lock, sees it as stuck or as counted.
+    atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_release);
     atomic_fetch_sub_explicit(&parking->blocked, worker->is_blocked,
                               memory_order_relaxed);
     worker->is_blocked = false;
@@ -419,6 +423,12 @@ tell_over(struct coact__worker *worker, int64_t now_ns)
     }
 }
 
+void
+coact__lookout_forgive(struct coact__worker *worker)
+{
+    (void)end_stuck(worker);
+}
+
 bool
 coact__lookout_come_back(struct coact__worker *worker)
 {
@@ -426,11 +436,11 @@ coact__lookout_come_back(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
-    bool was_stuck = coact__lookout_end_stuck(worker);
-    bool is_told = end_report(worker, now);
-    if (was_stuck) {
-        coact__census_join(&scheduler->census); // in one step with the above
+    if (is_stuck(worker)) {
+        coact__census_join(&scheduler->census);
     }
+    bool was_stuck = end_stuck(worker);
+    bool is_told = end_report(worker, now);
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
         tell_over(worker, now);
@@ -462,7 +472,7 @@ step_back(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
     atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    if (!coact__lookout_end_stuck(worker)) {
+    if (!end_stuck(worker)) {
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = end_report(worker, now);
@@ -549,6 +559,7 @@ serve(struct coact__worker *worker, struct coact__runnable *runnable)
 {
     step_aside(worker);
     coact__worker_run_alone(worker, runnable);
+    coact__hibernate_drowsy(worker);
     return step_back(worker);
 }
 
@@ -617,6 +628,16 @@ is_to_serve(struct watch *watch, const struct coact__runnable *r, bool trusted)
            (trusted && r->rank == COACT__RANK_PROMPT);
 }
 
+/* Back to the others, who may all have gone to sleep meanwhile. */
+static void
+hand_out(struct coact__scheduler *scheduler, struct coact__batch *batch)
+{
+    if (batch->first != NULL) {
+        coact__globalq_push_batch(&scheduler->global, batch);
+        coact__park_announce(scheduler);
+    }
+}
+
 /* Serve the chosen one, and put the rest where others find it before that: we may
    not come back. */
 static bool
@@ -624,15 +645,14 @@ serve_chosen(struct watch *watch, struct coact__runnable *chosen,
              struct coact__batch *rest)
 {
     struct coact__worker *worker = watch->worker;
-    struct coact__globalq *global = &worker->scheduler->global;
-    coact__globalq_push_batch(global, rest);
+    hand_out(worker->scheduler, rest);
     if (chosen == NULL) {
         return true;
     }
     watch->has_served = true;
     bool is_ours = serve(worker, chosen);
     coact__ready_give_up_all(&worker->ready, rest);
-    coact__globalq_push_batch(global, rest);
+    hand_out(worker->scheduler, rest);
     return is_ours;
 }
 
@@ -763,7 +783,7 @@ stand_by(struct watch *watch, const struct sight *sight,
     if (coact__worker_has_queued(worker)) {
         struct coact__batch rest = {0};
         coact__ready_give_up_all(&worker->ready, &rest);
-        coact__globalq_push_batch(&scheduler->global, &rest);
+        hand_out(scheduler, &rest);
     }
     return true;
 }
@@ -881,8 +901,8 @@ coact__lookout_keep(struct coact__worker *worker)
     while (!is_stopping(scheduler)) {
         // The census first: when it counts nobody, its acquire shows us the
         // timers of all who have left, and we may sleep until the first.
-        bool others_run = coact__census_awake(&scheduler->census) > 0 ||
-                          stuck_workers(scheduler) > 0;
+        bool others_run = stuck_workers(scheduler) > 0 ||
+                          coact__census_awake(&scheduler->census) > 0;
         int events = sleep_until(&watch, next_look_ns(&watch, others_run));
         if (is_stopping(scheduler) || !look(&watch, events, &end)) {
             break;

@@ -27,6 +27,7 @@
 #include "runtime/blocks.h"
 #include "runtime/census.h"
 #include "runtime/context.h"
+#include "runtime/delays.h"
 #include "runtime/globalq.h"
 #include "runtime/lookout.h"
 #include "runtime/park.h"
@@ -71,7 +72,11 @@ struct coact__worker {
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
+    struct coact__drowsy drowsy;
     struct coact__trial trial;
+    int64_t charged_ns; /* until when a role was charged for our time */
+    int64_t delay_ns;   /* of the last task that ran with a stamp */
+    struct coact__histogram *delays; /* one for each role; ours to write */
     uint64_t looks;
     pthread_t thread;
     enum coact__thread_state thread_state;
@@ -83,6 +88,8 @@ struct coact__worker {
     _Atomic uint64_t dispatches, sends;
     _Atomic int64_t looked_ns;
     _Atomic uint64_t steals, parks, timers_fired;
+    _Atomic uint64_t hibernated, unhibernated;
+    _Atomic bool has_drowsy; /* there may be something to sweep for */
     _Atomic int tid;
     // The lookout's; see lookout.c.
     struct coact__sighting {
@@ -96,7 +103,7 @@ struct coact__worker {
     _Atomic uint8_t report;      /* written under lock: enum coact__report, of
                                     the run that it is in */
     int64_t report_over_ns;      /* under lock: when that was over, or 0 */
-    _Atomic bool is_serving; /* runs a task beside those that are counted */
+    _Atomic bool is_serving;     /* runs a task beside those that are counted */
     struct coact__timers timers;
     struct coact__ready ready;
 };
@@ -104,10 +111,12 @@ struct coact__worker {
 struct coact__scheduler_options {
     uint32_t workers; /* 0: coact__cores() */
     bool host_driven;
-    struct coact__stacks_options stacks; /* of the smallest class */
+    struct coact__stacks_options stacks;  /* of the smallest class */
+    const struct coact__role_spec *roles; /* beside the default one */
+    uint32_t role_count;
     void *owner;
     void *table; /* what the owner looks up most, for each worker to hold */
-    /* A task's body; says what becomes of the task: END or REST. */
+    /* A task's body; says what becomes of the task: END, REST or AGAIN. */
     enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
     void (*no_stack)(
@@ -137,8 +146,11 @@ struct coact__scheduler {
     struct coact__parking parking;
     struct coact__trials trials;
     struct coact__roles roles;
+    struct coact__histogram *delays; /* of all worker slots, by role */
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
+    struct coact__stack reserve; /* of class 0; see worker.c */
+    _Atomic bool is_reserve_out;
     struct coact__depot depot;
     struct coact__blocks shared_blocks; /* of threads that are not workers */
     pthread_mutex_t shared_lock;
@@ -260,8 +272,9 @@ coact__worker_settle(struct coact__worker *worker)
     }
 }
 
-/* Make a task ready to be switched to: give it a stack if it has none.  False:
-   there is none to be had, and the task has been ended. */
+/* Make a task ready to be switched to: give it a stack if it has none, or what
+   was on it if it is hibernated.  False: there is none to be had; the task has
+   been ended, or waits for the reserve. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);
 
@@ -305,9 +318,9 @@ coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
     return &next->context;
 }
 
-/* By the task, on its own stack: leave it, and come back to it, on whatever
-   thread.  errno belongs to the task. */
-static inline void
+/* By the task, on its own stack: leave it, and come back to it, on the worker that
+   is returned.  errno belongs to the task. */
+static inline struct coact__worker *
 coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                   enum coact__after after)
 {
@@ -317,6 +330,23 @@ coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                                                            worker);
     coact__worker_settle(worker);
     *worker->errno_at = saved;
+    return worker;
+}
+
+/* A task runs again: somebody may want to know how late. */
+static inline void
+coact__task_note_delay(struct coact__worker *worker, struct coact__task *task)
+{
+    if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+        coact__delays_note(worker, task);
+    }
+}
+
+static inline void
+coact__task_leave_noted(struct coact__worker *worker, struct coact__task *task,
+                        enum coact__after after)
+{
+    coact__task_note_delay(coact__task_leave(worker, task, after), task);
 }
 
 #endif

@@ -30,6 +30,7 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
+#define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
 
@@ -46,11 +47,33 @@ take_stack(struct coact__worker *worker, struct coact__task *task)
                              &task->stack, NULL) == 0;
 }
 
+/* A task that has run before may have clean-ups, and they need a stack: the one
+   that is kept for that.  It comes back soon, since who is on it does not wait.
+   Acquire and release: the stack, between those who have it. */
+static bool
+take_reserve(struct coact__worker *worker, struct coact__task *task)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    if (atomic_exchange_explicit(&scheduler->is_reserve_out, true,
+                                 memory_order_acquire)) {
+        return false;
+    }
+    task->stack = scheduler->reserve;
+    task->stack_class = 0;
+    task->on_reserve = true;
+    return true;
+}
+
 static void
 give_stack(struct coact__worker *worker, struct coact__task *task)
 {
     coact__context_fini(&task->context);
-    if (task->stack_class == 0 && worker->stack_count < COACT__WORKER_STACKS) {
+    if (COACT__UNLIKELY(task->on_reserve)) {
+        task->on_reserve = false;
+        atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
+                              memory_order_release);
+    } else if (task->stack_class == 0 &&
+               worker->stack_count < COACT__WORKER_STACKS) {
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],
@@ -73,6 +96,38 @@ fall_asleep(struct coact__worker *worker, struct coact__task *task,
     }
 }
 
+static void
+fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
+{
+    bool is_listed = coact__hibernate_list(worker, task);
+    fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    if (!is_listed) {
+        // Release pairs with the acquire of a sweep: it finds the task asleep.
+        atomic_store_explicit(&worker->has_drowsy, true, memory_order_release);
+    }
+}
+
+static void
+line_up(struct coact__worker *worker, struct coact__task *task)
+{
+    task->runnable.rank = COACT__RANK_PATIENT;
+    coact__ready_put(&worker->ready, &task->runnable);
+}
+
+/* It has ended its run, and has no stack any more. */
+static void
+settle_bare(struct coact__worker *worker, struct coact__task *task,
+            enum coact__after after)
+{
+    if (after == COACT__AFTER_REST) {
+        fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    } else if (after == COACT__AFTER_AGAIN) {
+        line_up(worker, task);
+    } else {
+        task->scheduler->options.ended(task);
+    }
+}
+
 void
 coact__worker_settle_left(struct coact__worker *worker,
                           struct coact__task *task)
@@ -81,20 +136,23 @@ coact__worker_settle_left(struct coact__worker *worker,
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
         break;
+    case COACT__AFTER_DROWSE:
+        fall_asleep_for_long(worker, task);
+        break;
     case COACT__AFTER_DEAF:
         fall_asleep(worker, task, COACT__INBOX_DEAF);
         break;
     case COACT__AFTER_YIELD:
-        task->runnable.rank = COACT__RANK_PATIENT;
+        line_up(worker, task);
+        break;
+    case COACT__AFTER_CHANGE:
         coact__ready_put(&worker->ready, &task->runnable);
         break;
     case COACT__AFTER_REST:
-        give_stack(worker, task);
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-        break;
+    case COACT__AFTER_AGAIN:
     case COACT__AFTER_END:
         give_stack(worker, task);
-        task->scheduler->options.ended(task);
+        settle_bare(worker, task, task->after);
         break;
     }
 }
@@ -108,8 +166,8 @@ static bool
 can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
-           heir->context.fcontext == NULL &&
-           heir->stack_class == task->stack_class;
+           heir->context.fcontext == NULL && heir->stack.low == NULL &&
+           !task->on_reserve && heir->stack_class == task->stack_class;
 }
 
 static void
@@ -122,11 +180,7 @@ inherit(struct coact__worker *worker, struct coact__task *task,
     task->stack.low = NULL;
     task->context = (struct coact__context){0};
     coact__worker_enter(worker, heir);
-    if (after == COACT__AFTER_REST) {
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-    } else {
-        task->scheduler->options.ended(task);
-    }
+    settle_bare(worker, task, after);
 }
 
 /* The next one as it is: it may have no stack yet. */
@@ -146,6 +200,9 @@ begin(void *arg, void *pass)
     struct coact__task *task = arg;
     coact__worker_settle(pass);
     for (;;) {
+        if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+            coact__delays_note(coact__worker_here(), task);
+        }
         enum coact__after after = task->scheduler->options.run(task);
         struct coact__worker *worker = coact__here()->worker;
         struct coact__task *next = next_unprepared(worker);
@@ -172,7 +229,16 @@ begin(void *arg, void *pass)
 bool
 coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
 {
-    if (!take_stack(worker, task)) {
+    if (task->stack.low != NULL) {
+        coact__hibernate_end(worker, task);
+        return true;
+    }
+    bool has_run = !task->runnable.is_fresh;
+    if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
+        if (has_run) {
+            line_up(worker, task); // until the reserve is back
+            return false;
+        }
         // What it does to end is not done by who runs here.
         struct coact__task *current = coact__worker_current(worker);
         coact__worker_set_current(worker, NULL);
@@ -205,6 +271,26 @@ judge_run(struct coact__worker *worker, int64_t began_ns)
     }
 }
 
+/* ---- Turns ---- */
+
+/* What has passed since the last time was the role's whose turn it was. */
+static void
+charge(struct coact__worker *worker, int64_t now)
+{
+    coact__roles_charge(&worker->scheduler->roles, worker->ready.role,
+                        now - worker->charged_ns);
+    worker->charged_ns = now;
+}
+
+static void
+change_turn(struct coact__worker *worker, uint32_t role, uint32_t urgent)
+{
+    if (role != worker->ready.role) {
+        charge(worker, coact__oracle_now_ns());
+    }
+    coact__ready_turn(&worker->ready, role, urgent);
+}
+
 /* From the loop: run a task, and whatever it switches to. */
 static inline void
 run(struct coact__worker *worker, struct coact__task *task)
@@ -230,7 +316,13 @@ coact__worker_run_alone(struct coact__worker *worker,
                         struct coact__runnable *runnable)
 {
     worker->until_look = 1; // so that it switches to nobody but us
+    worker->charged_ns = coact__oracle_now_ns();
+    // It is judged by the time that it has had, not by how long we looked.
+    atomic_store_explicit(&worker->looked_ns, worker->charged_ns,
+                          memory_order_relaxed);
+    coact__ready_turn(&worker->ready, runnable->role, 0);
     run(worker, (struct coact__task *)runnable);
+    charge(worker, coact__oracle_now_ns());
 }
 
 /* ---- Looking ---- */
@@ -240,8 +332,8 @@ coact__worker_look(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     int64_t now = coact__oracle_now_ns();
-    coact__roles_charge(&scheduler->roles, worker->ready.role,
-                        now - looked_ns(worker));
+    charge(worker, now);
+    coact__ready_want_sample(&worker->ready);
     atomic_store_explicit(&worker->looked_ns, now, memory_order_relaxed);
     worker->looks++;
     uint32_t n = coact__scheduler_workers(scheduler);
@@ -257,6 +349,37 @@ coact__worker_look(struct coact__worker *worker)
         coact__poller_look(&scheduler->poller);
     }
     scheduler->options.look(scheduler->options.owner);
+    uint32_t drowsy = worker->drowsy.count;
+    if (drowsy >= COACT__HIBERNATE_SOME ||
+        (drowsy > 0 && !coact__worker_has_queued(worker))) {
+        coact__hibernate_drowsy(worker);
+    }
+}
+
+/* Roles on different workers never meet in one queue, and each would have all of
+   its own: if another worker keeps tasks of a role waiting whose clock is far
+   behind that of the role that runs here, some of them are for us. */
+static void
+help_laggard(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t own = coact__ready_waiting(&worker->ready);
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        uint32_t theirs = coact__ready_waiting(&other->ready) & ~own &
+                          ~(UINT32_C(1) << worker->ready.role);
+        for (; other != worker && theirs != 0; theirs &= theirs - 1) {
+            uint32_t role = (uint32_t)__builtin_ctz(theirs);
+            if (coact__roles_lag(&scheduler->roles, role, worker->ready.role) >
+                    LAG_NS &&
+                coact__ready_steal_role(&worker->ready, &other->ready, role) >
+                    0) {
+                coact__worker_count(&worker->steals, 1);
+                return;
+            }
+        }
+    }
 }
 
 /* A look is due: adapt to how long the dispatches since the last one took. */
@@ -273,6 +396,9 @@ look_in_passing(struct coact__worker *worker)
         worker->look_every += 1 + worker->look_every / 8;
     }
     worker->until_look = worker->look_every;
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
+        help_laggard(worker);
+    }
 }
 
 /* ---- Finding one ---- */
@@ -356,30 +482,30 @@ static void
 give_turn(struct coact__worker *worker)
 {
     struct coact__ready *ready = &worker->ready;
-    uint32_t waiting = coact__ready_waiting(ready);
-    if (coact__ready_has_slot(ready) ||
-        ready->fresh_first != ready->fresh_end) {
-        waiting |= UINT32_C(1) << ready->role;
-    }
+    uint32_t waiting = coact__ready_roles(ready);
     if (waiting == 0) {
         return;
     }
     uint32_t urgent = 0;
     uint32_t role =
         coact__roles_choose(&worker->scheduler->roles, waiting, &urgent);
-    coact__ready_turn(ready, role, urgent);
+    change_turn(worker, role, urgent);
 }
 
 static struct coact__runnable *
 next_local(struct coact__worker *worker)
 {
     if (coact__oracle_is_simulated()) {
-        return pick_by_oracle(worker);
+        struct coact__runnable *picked = pick_by_oracle(worker);
+        if (picked != NULL) {
+            change_turn(worker, picked->role, 0);
+        }
+        return picked;
     }
     if (!coact__worker_has_queued(worker)) {
         return NULL;
     }
-    if (worker->scheduler->roles.count > 1) {
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
         give_turn(worker);
     }
     return coact__ready_pop(&worker->ready);
@@ -434,6 +560,7 @@ alert_one(struct coact__worker *worker)
 static void
 hand_over(struct coact__worker *worker)
 {
+    coact__hibernate_drowsy(worker); // we may be parked for long
     struct coact__batch all = {0};
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
@@ -464,18 +591,30 @@ wait_a_little(struct coact__worker *worker)
     }
     atomic_store_explicit(&scheduler->trials.somebody_spins, false,
                           memory_order_relaxed);
+    worker->charged_ns = coact__oracle_now_ns(); // nobody's time
     return has_found;
+}
+
+/* Park; who sleeps uses nothing. */
+static bool
+rest(struct coact__worker *worker, bool (*park)(struct coact__worker *worker))
+{
+    bool goes_on = park(worker);
+    worker->charged_ns = coact__oracle_now_ns();
+    return goes_on;
 }
 
 /* The rest of a round in which nothing was to be run. */
 static bool
 go_idle(struct coact__worker *worker)
 {
-    if (coact__worker_steal(worker) || wait_a_little(worker)) {
+    // It was there and not to be had: we were asked to look up in between.
+    if (coact__worker_has_queued(worker) || coact__worker_steal(worker) ||
+        wait_a_little(worker)) {
         return true;
     }
     worker->until_look = 1; // who comes back looks first
-    return coact__park(worker);
+    return rest(worker, coact__park);
 }
 
 /* Asked to look up, or on trial and of no use: park.  False: the thread ends. */
@@ -490,14 +629,15 @@ see_to_orders(struct coact__worker *worker)
         worker->until_look = 1;
         if (!coact__lookout_come_back(worker)) {
             hand_over(worker);
-            return coact__park_anyway(worker);
+            charge(worker, coact__oracle_now_ns());
+            return rest(worker, coact__park_anyway);
         }
     }
     if (worker->trial.is_on &&
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park_anyway(worker); // our own news would keep us
+        return rest(worker, coact__park_anyway); // our own news would keep us
     }
     return true;
 }

@@ -11,8 +11,6 @@
 
 #include <coact/runtime.h>
 
-#include "runtime/scheduler.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,11 +26,12 @@ static const struct bench {
     const char *variants; /* "|a|b|"; the first is the plain one */
     const char *what;
 } benches[] = {
-    {"pingpong", bench_pingpong, 10000000, "||",
+    {"pingpong", bench_pingpong, 10000000, "||server|",
      "round trips between two actors"},
     {"pairs", bench_pairs, 200000, "||",
      "round trips of each of 64 pairs of actors"},
-    {"ring", bench_ring, 20000000, "||", "hops of one token over 1000 actors"},
+    {"ring", bench_ring, 20000000, "||server|",
+     "hops of one token over 1000 actors"},
     {"spawn", bench_spawn, 5000000, "||",
      "actors that send their parent one message and end"},
     {"skynet", bench_skynet, 1000000, "||",
@@ -42,7 +41,8 @@ static const struct bench {
     {"big", bench_big, 20000, "||",
      "pings by each of 512 actors to random others"},
     {"pool", bench_pool, 20000, "||", "rounds of 64 jobs of 1.2 us"},
-    {"idle", bench_idle, 1000000, "||", "actors parked in receive"},
+    {"idle", bench_idle, 1000000, "||server|hibernate|",
+     "actors parked in receive"},
     {"latency", bench_latency, 2000,
      "|yield|calm|hog|blocked|yield-interactive|hog-interactive|"
      "blocked-interactive|",
@@ -174,10 +174,7 @@ run_bench(struct bench_run *run, const struct bench *bench)
     bench_must(coact_start(&options, &runtime), "start");
     bench_must(coact_attach(runtime), "attach");
     if (strstr(run->variant, "-interactive") != NULL) {
-        int role =
-            coact__roles_add(&((struct coact__scheduler *)runtime)->roles,
-                             "interactive", 300, COACT_MS(1));
-        run->boss_role = (coact_role){.id = (uint8_t)(role + 1)};
+        run->boss_role = coact_role_named("interactive");
     }
     run_boss(run, bench);
     bench_print(run);
