@@ -343,18 +343,19 @@ adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 
 /* ---- Standing in ---- */
 
-/* Under the lock: is it still in the run that we have seen?  If so, it finds out
-   that it is stuck before it parks: that takes the lock as well. */
+/* Under the lock, without which it cannot count itself out: it is counted, and is
+   still in the run that we have seen. */
 static bool
-is_still_in_it(struct coact__worker *worker)
+is_replaceable(struct coact__worker *other)
 {
-    return coact__worker_current(worker) != NULL &&
-           atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-               worker->sighting.dispatches;
+    return coact__worker_current(other) != NULL && !is_stuck(other) &&
+           !is_serving(other) &&
+           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
+               other->sighting.dispatches;
 }
 
 /* Go to work in the place of one that is stuck, with all that it has queued.
-   False: it has just come back. */
+   False: it is back. */
 static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
@@ -362,27 +363,29 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     struct coact__parking *parking = &scheduler->parking;
     bool sleeps = is_asleep(&stuck->inquiry.last);
     pthread_mutex_lock(&parking->lock);
-    bool stands_in = is_still_in_it(stuck);
-    if (stands_in) {
+    bool is_needed = is_replaceable(stuck);
+    if (is_needed) {
         atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
         atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
         stuck->is_blocked = sleeps;
         atomic_fetch_add_explicit(&parking->blocked, sleeps,
                                   memory_order_relaxed);
+        // Behind is_stuck: who sees the one finds the other.
         atomic_store_explicit(&stuck->ready.bias.attention, true,
                               memory_order_release);
         // If there is news, it is ours to see to: we go to work.
         (void)coact__census_leave_anyway(&scheduler->census);
     }
     pthread_mutex_unlock(&parking->lock);
-    if (stands_in) {
+    if (is_needed) {
         (void)adopt(worker, stuck);
     }
-    return stands_in;
+    return is_needed;
 }
 
-bool
-coact__lookout_end_stuck(struct coact__worker *worker)
+/* Under the lock: it is not any more. */
+static bool
+end_stuck(struct coact__worker *worker)
 {
     struct coact__parking *parking = &worker->scheduler->parking;
     if (!is_stuck(worker)) {
@@ -420,6 +423,12 @@ tell_over(struct coact__worker *worker, int64_t now_ns)
     }
 }
 
+void
+coact__lookout_forgive(struct coact__worker *worker)
+{
+    (void)end_stuck(worker);
+}
+
 bool
 coact__lookout_come_back(struct coact__worker *worker)
 {
@@ -427,13 +436,10 @@ coact__lookout_come_back(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
-    bool was_stuck = is_stuck(worker);
-    if (was_stuck) {
-        // Counted here before it is counted out there: the lookout, which has
-        // no lock, never takes it for gone.
+    if (is_stuck(worker)) {
         coact__census_join(&scheduler->census);
-        coact__lookout_end_stuck(worker);
     }
+    bool was_stuck = end_stuck(worker);
     bool is_told = end_report(worker, now);
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
@@ -466,7 +472,7 @@ step_back(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
     atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    if (!coact__lookout_end_stuck(worker)) {
+    if (!end_stuck(worker)) {
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = end_report(worker, now);

@@ -76,8 +76,7 @@ enum coact__lookout_end coact__lookout_keep(struct coact__worker *worker);
    works in its place and it is one too many. */
 bool coact__lookout_come_back(struct coact__worker *worker);
 
-/* Under the lock of the parking, by a worker: true if somebody works in its place;
-   it is not counted then, and not stuck any more. */
-bool coact__lookout_end_stuck(struct coact__worker *worker);
+/* Under the lock of the parking: it is not stuck any more, and is not counted. */
+void coact__lookout_forgive(struct coact__worker *worker);
 
 #endif

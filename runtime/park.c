@@ -218,7 +218,8 @@ be_lookout(struct coact__worker *worker)
     return end;
 }
 
-/* Counted out.  False: the thread is one too many. */
+/* Counted out; under the lock, which is given up.  False: the thread is one too
+   many. */
 static bool
 park(struct coact__worker *worker)
 {
@@ -231,7 +232,6 @@ park(struct coact__worker *worker)
     }
     bool is_wanted = true;
     enum coact__lookout_end end = COACT__LOOKOUT_RESTS;
-    pthread_mutex_lock(&parking->lock);
     while (is_wanted && end == COACT__LOOKOUT_RESTS &&
            !is_stopping(scheduler)) {
         if (parking->lookout != NULL) {
@@ -241,39 +241,43 @@ park(struct coact__worker *worker)
             end = be_lookout(worker);
         }
     }
-    if (!is_wanted) {
+    if (is_wanted) {
+        // Under the lock: who keeps the lookout after us must find us counted,
+        // or it sleeps while we run.
+        coact__census_join(&scheduler->census);
+        atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
+                              memory_order_relaxed);
+    } else {
         parking->threads--;
         worker->thread_state = COACT__THREAD_ENDED;
     }
-    if (is_wanted) {
-        // Under the lock: else we would be taken for one on his way to park,
-        // and nobody would keep the lookout.
-        coact__census_join(&scheduler->census);
-    }
     pthread_mutex_unlock(&parking->lock);
-    if (is_wanted) {
-        atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
-                              memory_order_relaxed);
-    }
     return is_wanted;
+}
+
+static bool
+is_stuck(const struct coact__worker *worker)
+{
+    return atomic_load_explicit(&worker->is_stuck, memory_order_relaxed);
 }
 
 bool
 coact__park(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    // Under the lock: who stands in counts us out under it.
-    pthread_mutex_lock(&parking->lock);
-    bool is_out = coact__lookout_end_stuck(worker) ||
-                  coact__census_leave(&scheduler->census);
-    pthread_mutex_unlock(&parking->lock);
-    return !is_out || park(worker);
+    pthread_mutex_lock(&scheduler->parking.lock);
+    // One that somebody has counted out just now comes back first.
+    if (!is_stuck(worker) && coact__census_leave(&scheduler->census)) {
+        return park(worker);
+    }
+    pthread_mutex_unlock(&scheduler->parking.lock);
+    return true;
 }
 
 bool
 coact__park_begin(struct coact__worker *worker)
 {
+    pthread_mutex_lock(&worker->scheduler->parking.lock);
     return park(worker);
 }
 
@@ -281,12 +285,11 @@ bool
 coact__park_anyway(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    pthread_mutex_lock(&parking->lock);
-    bool is_out = coact__lookout_end_stuck(worker);
-    bool has_news = !is_out && coact__census_leave_anyway(&scheduler->census);
-    pthread_mutex_unlock(&parking->lock);
-    if (has_news) {
+    pthread_mutex_lock(&scheduler->parking.lock);
+    if (is_stuck(worker)) {
+        // Somebody has counted us out since we came back.
+        coact__lookout_forgive(worker);
+    } else if (coact__census_leave_anyway(&scheduler->census)) {
         coact__poller_kick(&scheduler->poller);
     }
     return park(worker);
