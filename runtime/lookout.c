@@ -6,9 +6,10 @@
  * system call, or a thread that gets no processor; to stand in for it is right
  * in all three.
  *
- * Under the lock of the parking: is_stuck, and the number of those that are.  A
- * worker may come back between our look and our decision; it then finds that it
- * has been counted out, and counts itself in.
+ * Under the lock of the parking: is_stuck, the number of those that are, and
+ * is_away.  A worker may come back between our look and our decision; it then
+ * finds that it has been counted out, and counts itself in.  It may even be about
+ * to park: whoever is first under the lock counts it out, and the other does not.
  *
  * The lookout gives up its place before it runs a task: that may be a loop as
  * well, and somebody must see it.
@@ -162,16 +163,23 @@ may_join(struct watch *watch, const struct sight *sight)
 
 /* ---- Standing in ---- */
 
-/* Go to work in the place of one that is stuck, with all that it has queued. */
-static void
+/* Go to work in the place of one that is stuck, with all that it has queued.
+   False: it is not in its run any more, and has counted itself out. */
+static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     pthread_mutex_lock(&parking->lock);
-    atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
-    atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+    bool is_there = !stuck->parked.is_away;
+    if (is_there) {
+        atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
+        atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+    }
     pthread_mutex_unlock(&parking->lock);
+    if (!is_there) {
+        return false;
+    }
     // Behind is_stuck: who sees the one finds the other.
     atomic_store_explicit(&stuck->ready.bias.attention, true,
                           memory_order_release);
@@ -180,25 +188,42 @@ stand_in(struct coact__worker *worker, struct coact__worker *stuck)
     struct coact__batch all = {0};
     coact__ready_take_all(&stuck->ready, &all);
     coact__ready_put_all(&worker->ready, &all);
+    return true;
 }
 
-bool
-coact__lookout_come_back(struct coact__worker *worker)
+/* Counted as it should be: if somebody had counted us out, in again.  True: he
+   had. */
+static bool
+be_counted(struct coact__worker *worker, bool is_away)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     pthread_mutex_lock(&parking->lock);
+    worker->parked.is_away = is_away;
     bool was_stuck = is_stuck(worker);
     if (was_stuck) {
         atomic_store_explicit(&worker->is_stuck, false, memory_order_relaxed);
         atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&parking->lock);
-    if (!was_stuck) {
-        return true;
+    if (was_stuck) {
+        coact__census_join(&scheduler->census);
     }
-    coact__census_join(&scheduler->census);
-    return coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+    return was_stuck;
+}
+
+bool
+coact__lookout_come_back(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    return !be_counted(worker, false) ||
+           coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+}
+
+void
+coact__lookout_let_go(struct coact__worker *worker)
+{
+    (void)be_counted(worker, true);
 }
 
 /* ---- Serving ---- */
@@ -256,6 +281,17 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
     }
 }
 
+/* To where those that run look.  They may all have parked meanwhile, and we would
+   sleep on what we have just put there: then the announcement ends our sleep. */
+static void
+give_back(struct coact__scheduler *scheduler, struct coact__batch *rest)
+{
+    if (rest->first != NULL) {
+        coact__globalq_push_batch(&scheduler->global, rest);
+        coact__park_announce(scheduler);
+    }
+}
+
 /* Run what cannot wait for those that are busy; the rest is for them.  False:
    another has our place. */
 static bool
@@ -280,7 +316,7 @@ serve_some(struct watch *watch, bool trusted_too)
         is_ours = serve(worker, r);
         coact__ready_give_up_all(&worker->ready, &found);
     }
-    coact__globalq_push_batch(&scheduler->global, &rest);
+    give_back(scheduler, &rest);
     return is_ours;
 }
 
@@ -295,8 +331,7 @@ stand_by(struct watch *watch, const struct sight *sight,
     struct coact__scheduler *scheduler = worker->scheduler;
     bool may_stand_in = stuck_workers(scheduler) < STAND_INS;
     bool is_long = sight->longest_ns >= STUCK_NS && sight->work_waits;
-    if (is_long && may_stand_in) {
-        stand_in(worker, sight->stuck);
+    if (is_long && may_stand_in && stand_in(worker, sight->stuck)) {
         *end = COACT__LOOKOUT_WORKS;
         return false;
     }
@@ -311,7 +346,7 @@ stand_by(struct watch *watch, const struct sight *sight,
     if (coact__worker_has_queued(worker)) {
         struct coact__batch rest = {0};
         coact__ready_give_up_all(&worker->ready, &rest);
-        coact__globalq_push_batch(&scheduler->global, &rest);
+        give_back(scheduler, &rest);
     }
     return true;
 }

@@ -41,4 +41,8 @@ enum coact__lookout_end coact__lookout_keep(struct coact__worker *worker);
    works in its place and it is one too many. */
 bool coact__lookout_come_back(struct coact__worker *worker);
 
+/* By a worker that is about to count itself out: from now on nobody else does,
+   and if somebody has, it is counted again. */
+void coact__lookout_let_go(struct coact__worker *worker);
+
 #endif

@@ -44,7 +44,7 @@ coact__parking_fini(struct coact__parking *parking)
 int
 coact__parked_init(struct coact__parked *parked)
 {
-    *parked = (struct coact__parked){0};
+    *parked = (struct coact__parked){.is_away = true};
     pthread_condattr_t attr;
     int rc = pthread_condattr_init(&attr);
     if (rc == 0) {
@@ -216,13 +216,16 @@ park(struct coact__worker *worker)
             end = be_lookout(worker);
         }
     }
-    if (!is_wanted) {
+    if (is_wanted) {
+        // In this order: who finds us here may count us out again.
+        coact__census_join(&scheduler->census);
+        worker->parked.is_away = false;
+    } else {
         parking->threads--;
         worker->thread_state = COACT__THREAD_ENDED;
     }
     pthread_mutex_unlock(&parking->lock);
     if (is_wanted) {
-        coact__census_join(&scheduler->census);
         atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
                               memory_order_relaxed);
     }
@@ -232,7 +235,12 @@ park(struct coact__worker *worker)
 bool
 coact__park(struct coact__worker *worker)
 {
-    return !coact__census_leave(&worker->scheduler->census) || park(worker);
+    coact__lookout_let_go(worker);
+    if (!coact__census_leave(&worker->scheduler->census)) {
+        (void)coact__lookout_come_back(worker); // it is not stuck: it stays
+        return true;
+    }
+    return park(worker);
 }
 
 bool
@@ -245,6 +253,7 @@ bool
 coact__park_anyway(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
+    coact__lookout_let_go(worker);
     if (coact__census_leave_anyway(&scheduler->census)) {
         coact__poller_kick(&scheduler->poller);
     }

@@ -46,6 +46,7 @@ struct coact__parked {
     pthread_cond_t wake;
     struct coact__worker *next_sleeper;
     bool is_sleeping_on; /* without a time-out: it must be woken */
+    bool is_away;        /* it counts itself out, or has; under lock */
 };
 
 COACT_CHECKED int coact__parking_init(struct coact__parking *parking);

@@ -477,7 +477,9 @@ wait_a_little(struct coact__worker *worker)
 static bool
 go_idle(struct coact__worker *worker)
 {
-    if (coact__worker_steal(worker) || wait_a_little(worker)) {
+    // A pop that was asked to look up has found nothing, whatever is there.
+    if (coact__worker_has_queued(worker) || coact__worker_steal(worker) ||
+        wait_a_little(worker)) {
         return true;
     }
     worker->until_look = 1; // who comes back looks first
