@@ -183,7 +183,7 @@ static void
 spend(int64_t ns)
 {
     crowd.keys[crowd.self] += ns;
-    if (crowd.keys[crowd.self] > crowd.next_key + crowd.quantum_ns) {
+    if (crowd.keys[crowd.self] - crowd.quantum_ns > crowd.next_key) {
         go_on();
     }
 }
