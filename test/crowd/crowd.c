@@ -193,9 +193,9 @@ static int64_t
 hiccup_ns(void)
 {
     uint32_t how = crowd_draw(256);
-    return how == 0  ? (int64_t)crowd_draw(15000000)
-           : how < 8 ? (int64_t)crowd_draw(100000)
-                     : (int64_t)crowd_draw(3000);
+    return how < 8    ? (int64_t)crowd_draw(15000000)
+           : how < 40 ? (int64_t)crowd_draw(100000)
+                      : (int64_t)crowd_draw(3000);
 }
 
 void

@@ -48,6 +48,7 @@ static struct {
     uint32_t room, made, ended;
     bool is_stopping;
     int64_t began_ns, ended_ns;
+    int64_t worked_ns; /* by coarse jobs */
     int64_t latest_ns; /* the longest time from ready to running */
     struct crowd_counts counts;
     uint64_t dispatches, steals, parks, departures, fired;
@@ -212,6 +213,20 @@ sleeper(struct job *self)
     }
 }
 
+/* Work that is worth a core; the children halve what is to be done. */
+static void
+coarse(struct job *self)
+{
+    for (; self->depth > 0; self->depth--) {
+        struct job *child = new_job(coarse);
+        child->depth = self->depth - 1;
+        start(self, child);
+    }
+    int64_t ns = 100 * US + crowd_draw(200000);
+    world.worked_ns += ns;
+    crowd_work(ns);
+}
+
 /* It does not come back for long. */
 static void
 hog(struct job *self)
@@ -360,7 +375,15 @@ end_world(void)
     free(world.jobs);
 }
 
-enum { TREE = 1, PAIRS = 2, PRODUCER = 4, TIMERS = 8, FOREIGN = 16, HOGS = 32 };
+enum {
+    TREE = 1,
+    PAIRS = 2,
+    PRODUCER = 4,
+    TIMERS = 8,
+    FOREIGN = 16,
+    HOGS = 32,
+    COARSE = 64
+};
 
 static void
 start_tree(uint32_t size)
@@ -418,6 +441,11 @@ play(uint32_t what, uint32_t size, uint32_t workers)
     if ((what & TREE) != 0) {
         start_tree(size);
     }
+    if ((what & COARSE) != 0) {
+        struct job *root = new_job(coarse);
+        root->depth = (uint32_t)(31 - __builtin_clz(size));
+        start(NULL, root);
+    }
     if ((what & PAIRS) != 0) {
         start_pairs(size / 10, size >= 10000 ? 100 : 10);
     }
@@ -451,12 +479,13 @@ print_figures(const char *what, uint32_t workers)
     printf("  %-9s N=%2" PRIu32 " seed-run: %8" PRIu64
            " dispatches %8.1f ms; a 1000: steals %7.2f parks %7.2f joins "
            "%6.2f polls %7.2f kicks %6.2f signals %6.2f; starts %" PRIu64
-           ", latest %.3f ms, steps %" PRIu64 "\n",
+           ", latest %.3f ms, steps %" PRIu64 ", coarse work in %.1f ms\n",
            what, workers, world.dispatches, ms, (double)world.steals / k,
            (double)world.parks / k, (double)world.departures / k,
            (double)world.counts.polls / k, (double)world.counts.kicks / k,
            (double)world.counts.signals / k, world.counts.starts,
-           (double)world.latest_ns / 1e6, world.counts.steps);
+           (double)world.latest_ns / 1e6, world.counts.steps,
+           (double)world.worked_ns / 1e6);
 }
 
 START_TEST(figures)
@@ -466,7 +495,8 @@ START_TEST(figures)
         uint32_t what;
     } loads[] = {{"tree", TREE},         {"pairs", PAIRS},
                  {"producer", PRODUCER}, {"timers", TIMERS},
-                 {"foreign", FOREIGN},   {"hogs", HOGS | PAIRS}};
+                 {"foreign", FOREIGN},   {"hogs", HOGS | PAIRS},
+                 {"coarse", COARSE}};
     static const uint32_t workers[] = {2, 8, 64};
     const char *text = getenv("COACT_SIZE");
     uint32_t size = text != NULL ? (uint32_t)strtoul(text, NULL, 0) : 1000;
