@@ -582,7 +582,7 @@ START_TEST(a_seed_replays_a_run)
 }
 END_TEST
 
-/* One line each, for docs/performance.md. */
+/* COACT_SIZE says how large they are. */
 START_TEST(each_load_alone_comes_to_its_end)
 {
     static const struct {
