@@ -153,6 +153,19 @@ keeper_body(peer_self self, void *arg)
 
 #define KEEPERS 300
 
+/* All have been woken so often, and are hibernated again. */
+static void
+await_keepers(struct keeper *keepers, uint32_t woken)
+{
+    for (uint32_t i = 0; i < KEEPERS; i++) {
+        while (atomic_load_explicit(&keepers[i].woken, memory_order_acquire) <
+               woken) {
+            ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
+        }
+    }
+    await_hibernated(KEEPERS);
+}
+
 static void
 wake_keepers(peer_self self, void *arg)
 {
@@ -163,8 +176,8 @@ wake_keepers(peer_self self, void *arg)
         keepers[i] = (struct keeper){.seed = 1000 + i};
         refs[i] = spawn_drowsy(keeper_body, &keepers[i]);
     }
-    for (int round = 0; round < WAKES; round++) {
-        await_hibernated(KEEPERS);
+    for (uint32_t round = 0; round < WAKES; round++) {
+        await_keepers(keepers, round);
         for (uint32_t i = 0; i < KEEPERS; i++) {
             ck_assert_msg(!is_resident(keepers[i].frame), "%u kept its page",
                           i);
