@@ -6,10 +6,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/hibernate.h"
 #include "actors/life.h"
+#include "actors/limit_internal.h"
+#include "actors/role_internal.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
+
+#include <coact/server.h>
 
 #include <errno.h>
 #include <string.h>
@@ -48,10 +53,28 @@ coact__label_replace(struct coact__actor *actor, char *label)
 
 /* ---- What the scheduler calls ---- */
 
+static void
+begin_specially(struct coact__actor *actor)
+{
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_begin(actor);
+    }
+    coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_resume(actor);
+    }
+}
+
 enum coact__after
 coact__actor_run(struct coact__task *task)
 {
     struct coact__actor *actor = (struct coact__actor *)task;
+    if (COACT__UNLIKELY(actor->serves)) {
+        return coact__server_run(actor);
+    }
+    if (COACT__UNLIKELY(actor->traits != 0)) {
+        begin_specially(actor);
+    }
     coact__drain(actor);
     if (actor->stage == COACT__STAGE_ALIVE) {
         coact__mailbox_of(actor)->enter(actor->body, coact__ref_of(actor),
@@ -81,8 +104,15 @@ coact__actor_no_stack(struct coact__task *task)
 
 /* ---- Spawning ---- */
 
-/* What a spawn has made so far, to be undone in one place. */
+/* What is to be spawned, and what the spawn has made so far, to be undone in one
+   place. */
 struct birth {
+    const struct coact_mailbox *mailbox;
+    void (*body)(void); /* or its handler */
+    void *arg;
+    bool serves;
+    coact_ref supervisor; /* nobody: none */
+    int64_t shutdown_ns;
     struct coact_runtime *runtime;
     struct coact__actor *spawner;
     struct coact__actor *actor;
@@ -97,20 +127,31 @@ most_stack_bytes(const struct coact_runtime *runtime)
 }
 
 static int
-check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
-            const struct coact_options *options, struct birth *birth)
+check_spawn(const struct coact_options *options, struct birth *birth)
 {
+    const char *call = birth->serves ? "coact_serve" : "coact_spawn";
     birth->spawner = coact__actor_here();
     birth->runtime =
         options->runtime != NULL ? options->runtime : coact__runtime_here();
     if (birth->runtime == NULL) {
-        return coact__misuse(NULL, -EPERM, "coact_spawn",
+        return coact__misuse(NULL, -EPERM, call,
                              "no runtime: attach the thread, or name one in "
                              "the options");
     }
-    if (mailbox == NULL || body == NULL) {
-        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
-                             "%s is NULL", body == NULL ? "body" : "mailbox");
+    if (birth->mailbox == NULL || birth->body == NULL) {
+        return coact__misuse(birth->runtime, -EINVAL, call, "%s is NULL",
+                             birth->mailbox == NULL ? "mailbox"
+                             : birth->serves        ? "handler"
+                                                    : "body");
+    }
+    if (options->init != NULL && !birth->serves) {
+        return coact__misuse(birth->runtime, -EINVAL, call,
+                             "an init is for servers");
+    }
+    if (options->role.id != 0 &&
+        !coact__role_exists(birth->runtime, options->role)) {
+        return coact__misuse(birth->runtime, -EINVAL, call,
+                             "there is no role %u", (unsigned)options->role.id);
     }
     if ((unsigned)options->hibernate > COACT_HIBERNATE_AT_ONCE) {
         return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
@@ -119,7 +160,7 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
                              (int)options->hibernate);
     }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
-        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+        return coact__misuse(birth->runtime, -EINVAL, call,
                              "stack_bytes is %zu, and the most is %zu",
                              options->stack_bytes,
                              most_stack_bytes(birth->runtime));
@@ -129,7 +170,7 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
         birth->spawner = NULL;
     }
     if (birth->spawner == NULL && (options->link || options->monitor != NULL)) {
-        return coact__misuse(birth->runtime, -EPERM, "coact_spawn",
+        return coact__misuse(birth->runtime, -EPERM, call,
                              "only an actor of that runtime can be linked to "
                              "or monitor what it spawns");
     }
@@ -138,17 +179,29 @@ check_spawn(const struct coact_mailbox *mailbox, void (*body)(void),
                : 0;
 }
 
+/* Supervisors and the like are known to behave before they have run. */
+static bool
+is_ours(const struct coact_mailbox *mailbox)
+{
+    return mailbox->name[0] == 'c' && strncmp(mailbox->name, "coact_", 6) == 0;
+}
+
 static void
-prepare_slot(struct coact__actor *actor, const struct coact_mailbox *mailbox,
-             void (*body)(void), void *arg, const struct coact_options *options,
+prepare_slot(struct birth *birth, const struct coact_options *options,
              uint8_t role)
 {
+    struct coact__actor *actor = birth->actor;
     coact__task_init(&actor->task, actor->task.scheduler, role);
-    atomic_store_explicit(&actor->mailbox, mailbox, memory_order_relaxed);
-    actor->body = body;
-    actor->arg = arg;
+    actor->task.runnable.rank =
+        is_ours(birth->mailbox) ? COACT__RANK_PROMPT : COACT__RANK_PATIENT;
+    atomic_store_explicit(&actor->mailbox, birth->mailbox,
+                          memory_order_relaxed);
+    actor->body = birth->body;
+    actor->arg = birth->arg;
+    actor->serves = birth->serves ? COACT__SERVES_SOON : COACT__SERVES_NOT;
+    actor->init = options->init;
     actor->destroy_arg = NULL; // ours only when the spawn has succeeded
-    actor->first = actor->last = actor->held = actor->kept = NULL;
+    actor->first = actor->held = actor->kept = NULL;
     actor->extra = NULL;
     atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
     actor->stage = COACT__STAGE_ALIVE;
@@ -188,10 +241,13 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
             return -ENOMEM;
         }
         // Release pairs with the senders' acquire: a bound as it was made.
-        atomic_store_explicit(&actor->task.gate, bound, memory_order_release);
+        atomic_store_explicit(&actor->bound, bound, memory_order_release);
     }
     actor->owed = 0;
     actor->gives_after = gives_after(options->mailbox_messages);
+    actor->traits = 0;
+    atomic_store_explicit(&actor->task.is_gated, options->mailbox_messages > 0,
+                          memory_order_relaxed);
     if (bound != NULL) {
         coact__bound_open(bound, coact__generation_of(actor),
                           options->mailbox_messages,
@@ -219,6 +275,12 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
 {
     struct coact__actor *actor = birth->actor;
     int rc = prepare_bound(actor, options);
+    if (rc == 0) {
+        rc = coact__role_prepare(actor, options->sender_role);
+    }
+    if (rc == 0 && (options->account || birth->runtime->options.account)) {
+        rc = coact__account_open(actor, false);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -260,6 +322,12 @@ undo(struct birth *birth)
         node = node->next;
         coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
+    }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
+    if ((actor->traits & COACT__ACCOUNTED) != 0) {
+        coact__account_close(actor);
     }
     coact__free(actor->extra);
     actor->extra = NULL;
@@ -307,7 +375,7 @@ role_of(const struct birth *birth, const struct coact_options *options)
     if (options->role.id != 0) {
         return (uint8_t)(options->role.id - 1);
     }
-    return birth->spawner != NULL ? birth->spawner->task.runnable.role : 0;
+    return birth->spawner != NULL ? coact__role_own(birth->spawner) : 0;
 }
 
 static int
@@ -324,40 +392,37 @@ set_supervisor(struct coact__actor *actor, coact_ref supervisor,
 }
 
 static int
-spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
-      const struct coact_options *options, coact_ref supervisor,
-      int64_t shutdown_ns, coact_ref *out)
+spawn(struct birth *birth, const struct coact_options *options, coact_ref *out)
 {
-    struct birth birth = {0};
-    int rc = check_spawn(mailbox, body, options, &birth);
+    int rc = check_spawn(options, birth);
     if (rc == 0) {
-        birth.actor = coact__slot_take(birth.runtime, &rc);
+        birth->actor = coact__slot_take(birth->runtime, &rc);
     }
     if (rc == 0) {
-        prepare_slot(birth.actor, mailbox, body, arg, options,
-                     role_of(&birth, options));
-        birth.actor->task.stack_class =
-            stack_class_for(birth.runtime, options->stack_bytes);
-        coact__hibernate_allow(birth.actor, options->hibernate);
-        rc = coact_ref_is_none(supervisor)
+        prepare_slot(birth, options, role_of(birth, options));
+        birth->actor->task.stack_class =
+            stack_class_for(birth->runtime, options->stack_bytes);
+        coact__hibernate_allow(birth->actor, options->hibernate);
+        rc = coact_ref_is_none(birth->supervisor)
                  ? 0
-                 : set_supervisor(birth.actor, supervisor, shutdown_ns);
+                 : set_supervisor(birth->actor, birth->supervisor,
+                                  birth->shutdown_ns);
         if (rc == 0) {
-            rc = prepare_rest(&birth, options);
+            rc = prepare_rest(birth, options);
         }
         if (rc == 0) {
-            give_birth(&birth, options, out);
+            give_birth(birth, options, out);
             return 0;
         }
-        undo(&birth);
+        undo(birth);
     }
     if (options->destroy_arg != NULL) {
-        options->destroy_arg(arg);
+        options->destroy_arg(birth->arg);
     }
     return rc;
 }
 
-/* Is there nothing to it but a body? */
+/* Is there nothing to it but a body, or a handler? */
 static bool
 is_plain(const struct coact_options *options)
 {
@@ -365,34 +430,42 @@ is_plain(const struct coact_options *options)
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 && options->hibernate == COACT_HIBERNATE_NEVER;
+           options->role.id == 0 && !options->account &&
+           !options->sender_role &&
+           options->hibernate == COACT_HIBERNATE_NEVER && options->init == NULL;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long
    way tells. */
 static bool
-spawn_quickly(struct coact__worker *worker, const struct coact_mailbox *mailbox,
-              void (*body)(void), void *arg,
-              const struct coact_options *options, coact_ref *out)
+spawn_quickly(struct birth *birth, const struct coact_options *options,
+              coact_ref *out)
 {
-    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    struct coact__task *self = coact__worker_current(worker);
-    if (self == NULL || mailbox == NULL || body == NULL || !is_plain(options) ||
-        atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
+    struct coact__worker *worker = coact__worker_here();
+    struct coact__task *self =
+        worker != NULL ? coact__worker_current(worker) : NULL;
+    if (self == NULL || birth->mailbox == NULL || birth->body == NULL ||
+        !is_plain(options)) {
         return false;
     }
-    struct coact__actor *actor = coact__slot_take_quickly(worker);
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    struct coact__actor *actor =
+        atomic_load_explicit(&runtime->stopping, memory_order_acquire)
+            ? NULL
+            : coact__slot_take_quickly(worker);
     if (actor == NULL) {
         return false;
     }
-    prepare_slot(actor, mailbox, body, arg, options, self->runnable.role);
+    birth->runtime = runtime;
+    birth->spawner = (struct coact__actor *)self;
+    birth->actor = actor;
+    prepare_slot(birth, options, self->runnable.role);
     actor->owed = actor->gives_after = 0;
-    struct birth birth = {.runtime = runtime,
-                          .spawner = (struct coact__actor *)self,
-                          .actor = actor};
+    actor->traits = 0;
+    atomic_store_explicit(&actor->task.is_gated, false, memory_order_relaxed);
     set_alive(actor);
     COACT__COUNT_ONE_ON(worker, spawned);
-    set_free(&birth, out);
+    set_free(birth, out);
     return true;
 }
 
@@ -400,12 +473,31 @@ int
 coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
              const struct coact_options *options, coact_ref *out)
 {
-    struct coact__worker *worker = coact__worker_here();
-    if (worker != NULL &&
-        spawn_quickly(worker, mailbox, body, arg, options, out)) {
-        return 0;
-    }
-    return spawn(mailbox, body, arg, options, (coact_ref){0}, 0, out);
+    struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
+    return spawn_quickly(&birth, options, out) ? 0
+                                               : spawn(&birth, options, out);
+}
+
+int
+coact__serve(const struct coact_mailbox *mailbox, void (*handler)(void),
+             void *state, const struct coact_options *options, coact_ref *out)
+{
+    struct birth birth = {
+        .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
+    return spawn_quickly(&birth, options, out) ? 0
+                                               : spawn(&birth, options, out);
+}
+
+/* By a supervisor. */
+static int
+spawn_below(struct birth *birth, const struct coact_options *options,
+            int64_t shutdown_ns, coact_ref *out)
+{
+    struct coact_options linked = *options;
+    linked.link = true;
+    birth->supervisor = coact_self();
+    birth->shutdown_ns = shutdown_ns;
+    return spawn(birth, &linked, out);
 }
 
 int
@@ -413,9 +505,18 @@ coact__spawn_child(const struct coact_mailbox *mailbox, void (*body)(void),
                    void *arg, const struct coact_options *options,
                    int64_t shutdown_ns, coact_ref *out)
 {
-    struct coact_options linked = *options;
-    linked.link = true;
-    return spawn(mailbox, body, arg, &linked, coact_self(), shutdown_ns, out);
+    struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
+    return spawn_below(&birth, options, shutdown_ns, out);
+}
+
+int
+coact__serve_child(const struct coact_mailbox *mailbox, void (*handler)(void),
+                   void *state, const struct coact_options *options,
+                   int64_t shutdown_ns, coact_ref *out)
+{
+    struct birth birth = {
+        .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
+    return spawn_below(&birth, options, shutdown_ns, out);
 }
 
 coact_ref

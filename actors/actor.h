@@ -28,6 +28,7 @@
 #include <coact/message.h>
 #include <coact/reason.h>
 #include <coact/ref.h>
+#include <coact/role.h>
 #include <coact/time.h>
 
 #include <stdbool.h>
@@ -62,11 +63,6 @@ typedef struct coact_monitor_id {
 } coact_monitor_id;
 
 /* How to start an actor.  All zero is a good actor. */
-/* One of the runtime's roles (runtime.h). */
-typedef struct coact_role {
-    uint8_t id; /* 0 names none */
-} coact_role;
-
 struct coact_options {
     /* For logs and lists; copied.  NULL: the mailbox's name. */
     const char *label;
@@ -83,7 +79,10 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    bool account;                /* open one for it: account.h */
+    bool sender_role; /* each message is handled in the role of its sender */
     enum coact_hibernate hibernate;
+    int (*init)(void **state); /* of a server; see server.h */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function
@@ -359,6 +358,14 @@ COACT_API int coact_sleep(int64_t deadline_ns);
 /* Let others run.
    from actor, waits yes, fails ECANCELED EPERM */
 COACT_API int coact_yield(void);
+
+/* For loops that compute for long: let others run if it is time for that, and
+   find out whether we are asked to end.  It costs some nanoseconds where nothing
+   asks, so it may stand in an inner loop.  Others run when we have had two
+   milliseconds, when a role with a target has somebody ready on our worker, or
+   when another works in its place already.
+   from actor, waits yes, fails ECANCELED EPERM */
+COACT_API int coact_checkpoint(void);
 
 typedef struct coact_timer_id {
     uint64_t id; /* 0 names none */

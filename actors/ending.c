@@ -13,7 +13,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/node.h"
 #include "actors/overflow.h"
 #include "actors/switch_check.h"
@@ -338,7 +340,7 @@ close_slot(struct coact__actor *actor, const struct coact_reason *reason)
 {
     uint32_t generation = coact__generation_of(actor);
     atomic_store_explicit(&actor->word, 0, memory_order_release);
-    atomic_store_explicit(&actor->task.runnable.generation, generation + 1,
+    atomic_store_explicit(&actor->task.generation, generation + 1,
                           memory_order_release);
     struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {
@@ -370,9 +372,13 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
         coact__tickers_drop(actor);
         coact__watches_drop(actor);
         coact__arena_free(extra);
+        if (extra->account != NULL) {
+            coact__account_close(actor);
+        }
     }
     if (actor->destroy_arg != NULL) {
-        actor->destroy_arg(actor->arg);
+        actor->destroy_arg(extra != NULL && extra->has_given ? extra->given
+                                                             : actor->arg);
     }
     coact__name_remove(actor);
     coact_ref self = coact__ref_of(actor);
@@ -428,7 +434,8 @@ is_unattached(const struct coact__actor *actor)
            actor->first == NULL && actor->task.given == NULL &&
            actor->held == NULL && actor->kept == NULL &&
            actor->destroy_arg == NULL && actor->name == NULL &&
-           actor->label == NULL && actor->task.gate == NULL &&
+           actor->label == NULL &&
+           !atomic_load_explicit(&actor->task.is_gated, memory_order_relaxed) &&
            actor->mutexes_held == 0;
 }
 
@@ -463,6 +470,9 @@ coact__end_life(struct coact__actor *actor, int code, const char *text)
         }
         actor->stage = COACT__STAGE_ENDING;
     }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
     coact__no_switch_leave_all(actor);
     // A clean-up that fails comes here again, and the next one runs.
     while (actor->extra != NULL && run_newest(actor->extra)) {
@@ -482,6 +492,9 @@ void
 coact__finish_unborn(struct coact__actor *actor, int code, const char *text)
 {
     coact__drain(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_end(actor);
+    }
     struct coact_reason own;
     leave_world(actor, final_reason(actor, code, text, &own));
 }

@@ -18,6 +18,7 @@
 #include "actors/isolated.h"
 #include "actors/isolated_sweeper.h"
 #include "actors/node.h"
+#include "actors/stuck.h"
 #include "actors/supervisor_mail.h"
 #include "mailbox/codec.h"
 #include "runtime/memory.h"
@@ -368,6 +369,7 @@ start_runtime(struct inmate *inmate)
     options.host_driven = false;
     options.node =
         (struct coact_node_options){.heartbeat_ns = sentence->heartbeat_ns};
+    coact__stuck_prepare_default(options.backtrace_signal);
     int rc = coact_start(&options, &inmate->runtime);
     if (rc < 0) {
         return rc;

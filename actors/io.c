@@ -9,6 +9,7 @@
 #include "actors/io.h"
 
 #include "actors/life.h"
+#include "actors/limit_internal.h"
 #include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
@@ -51,10 +52,17 @@ wait_once(struct coact__actor *actor, int fd, short events, int64_t deadline_ns)
     if (rc < 0) {
         return rc;
     }
-    atomic_store_explicit(&actor->doing, "I/O", memory_order_relaxed);
+    bool is_limited = (actor->traits & COACT__LIMITED) != 0;
+    if (is_limited) {
+        coact__limits_pause(actor, false);
+    }
+    coact__note_wait(actor, "I/O");
     rc = coact__poller_wait_fd(&actor->task, fd, events, deadline_ns);
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    coact__note_awake(actor);
     coact__drain(actor);
+    if (is_limited) {
+        coact__limits_resume(actor);
+    }
     return rc == -EPERM ? 0 : rc; // a regular file: always ready
 }
 

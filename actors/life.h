@@ -32,6 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct coact__account;
 struct coact__bond;
 struct coact__bond_side;
 struct coact__watch;
@@ -40,7 +41,10 @@ struct coact__defer;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
+struct coact__role_delays;
 struct coact__mutexes;
+struct coact_limit;
+struct coact__stuck_record;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -62,6 +66,8 @@ struct coact__extra {
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
     struct coact__mutexes *mutexes; /* where those that are held were locked */
+    bool has_given; /* a server's argument is not its state any more, */
+    void *given;    /* and is to be destroyed: this */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
     coact_ref last_self; /* while its end is told */
@@ -76,6 +82,12 @@ struct coact__extra {
     struct coact__timer doom;        /* kills who outlives a shutdown */
     struct coact__actor *owner;      /* for doom */
     bool is_doomed;                  /* it was armed */
+    struct coact__limit_hold {
+        struct coact_limit *limit; /* NULL: none */
+        bool has_slot;             /* we work; else we wait, or are to end */
+    } of_role, entered;
+    struct coact__account *account; /* NULL: it has none */
+    uint8_t own_role; /* of one that lends; its task's is of the moment */
     /* Clean-ups may look into it; or low is NULL. */
     struct coact__stack overflowed;
 };
@@ -98,9 +110,23 @@ struct coact__call {
                               answer; 0: ours */
 };
 
+/* Is it a server, and has its init been called? */
+enum coact__serves {
+    COACT__SERVES_NOT, /* it has a body */
+    COACT__SERVES_SOON,
+    COACT__SERVES
+};
+
 /* When a wait began is kept in units of a millisecond, about; they wrap after 50
    days. */
 #define COACT__SINCE_SHIFT 20
+
+/* What makes a receive take its long way, for a whole life. */
+enum coact__trait {
+    COACT__ACCOUNTED = 8, /* has an account */
+    COACT__LIMITED = 4,   /* is under a limit */
+    COACT__LENDS = 2      /* handles messages in the roles of their senders */
+};
 
 /* In the order of their use: a message to an actor and its next wait touch the
    first three cache lines. */
@@ -116,13 +142,16 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool spare;
+            uint8_t traits;    /* enum coact__trait */
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
     _Atomic uint32_t since_ms; /* as a number of 2^20 ns */
     const char *_Atomic doing;
-    struct coact__envelope *last;
+    union {
+        struct coact__envelope *last; /* meaningless while first is NULL */
+        int (*init)(void **state);    /* of a server that has not run yet */
+    };
     _Atomic uint32_t pending; /* written by the actor alone */
     uint16_t gives_after;     /* so many places of our bound; 0: no bound */
     uint16_t owed;            /* places that we have not given back yet */
@@ -130,19 +159,21 @@ struct coact__actor {
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
-    void (*body)(void);
+    void (*body)(void);                          /* of a server its handler */
     union {
-        void *arg;
+        void *arg; /* of a server that has begun its state */
         struct coact__actor *next_free; /* of a slot that nobody has */
     };
     void (*destroy_arg)(void *);
-    struct coact__call call;        /* anyone's */
-    struct coact__envelope *kept;   /* received, beyond their blocks */
-    struct coact_no_switch *region; /* switch_check.h; NULL: none is open */
+    struct coact__call call;            /* anyone's */
+    struct coact__envelope *kept;       /* received, beyond their blocks */
+    struct coact_no_switch *region;     /* switch_check.h; NULL: none is open */
+    struct coact__bound *_Atomic bound; /* anyone's; NULL: never had a limit */
     char *label, *name; /* changed under the runtime's lock; NULL: none */
     int end_code;       /* from ASKED on */
     uint16_t mutexes_held;
     bool traps;
+    uint8_t serves; /* enum coact__serves */
 };
 
 _Static_assert(COACT__STAGE_ALIVE == 0,
@@ -157,6 +188,7 @@ enum {
 
 #define COACT__SLAB_SLOTS 8192
 #define COACT__SLABS 2048
+#define COACT__ACCOUNT_BUCKETS 256
 
 /* Counters of one worker, or of all other threads (the last ones). */
 struct coact__counts {
@@ -182,7 +214,9 @@ struct coact_runtime {
     uint64_t where; /* the same as one number: node in the lower half */
     struct coact__node *_Atomic remote; /* NULL: not part of a cluster, yet */
     struct coact__family *family;       /* NULL: no isolated children */
-    struct coact__counts *counts;       /* one for each worker slot, and one */
+    struct coact__role_delays *delays;  /* of each role */
+    struct coact_limit *role_limits[COACT__ROLES]; /* NULL: it has none */
+    struct coact__counts *counts; /* one for each worker slot, and one */
     struct coact__slot_cache *slot_caches; /* one for each worker slot */
     struct coact__log_limit dead_letter_limit, unhandled_limit;
 
@@ -196,8 +230,14 @@ struct coact_runtime {
     uint32_t slots; /* under lock: made so far */
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
+    struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
 
     struct coact__hibernation hibernation;
+    struct coact__stuck_record *stuck_records; /* one for each worker slot */
+    struct coact__log_limit stuck_limit;
+    _Atomic uint32_t stuck_now;
+    _Atomic uint64_t stuck_ever;
+
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */
 };
@@ -206,15 +246,22 @@ struct coact_runtime {
 static inline uint32_t
 coact__generation_of(const struct coact__actor *actor)
 {
-    return atomic_load_explicit(&actor->task.runnable.generation,
-                                memory_order_acquire);
+    return atomic_load_explicit(&actor->task.generation, memory_order_acquire);
 }
 
-/* NULL: it never had a limit.  Acquire pairs with the release of who made it. */
+/* NULL: it has no limit, and nobody of its slot ever had one.  Acquire pairs with
+   the release of who made it. */
 static inline struct coact__bound *
 coact__bound_of(struct coact__actor *actor)
 {
-    return atomic_load_explicit(&actor->task.gate, memory_order_acquire);
+    return atomic_load_explicit(&actor->bound, memory_order_acquire);
+}
+
+/* Must a sender ask its bound?  Relaxed: who knows the generation knows this. */
+static inline bool
+coact__is_bounded(const struct coact__actor *actor)
+{
+    return atomic_load_explicit(&actor->task.is_gated, memory_order_relaxed);
 }
 
 static inline int64_t
@@ -398,6 +445,8 @@ void coact__wait(struct coact__actor *actor, const char *doing,
 
 /* What an actor is about to wait in, for the list of actors. */
 void coact__note_wait(struct coact__actor *actor, const char *doing);
+/* It is over. */
+void coact__note_awake(struct coact__actor *actor);
 static inline void
 coact__note_wait_on(const struct coact__worker *worker,
                     struct coact__actor *actor, const char *doing)
@@ -439,6 +488,10 @@ coact__drain(struct coact__actor *actor)
    that came when it was gone: answer as a dead actor does. */
 void coact__bounce(struct coact_runtime *runtime, struct coact__item *item,
                    const struct coact_reason *reason);
+
+/* Take the oldest message off the actor's own list, to be held.  False: there is
+   none. */
+bool coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out);
 
 /* Only the actor writes it; the list of actors reads it now and then. */
 static inline void
@@ -506,6 +559,14 @@ void coact__finish_unborn(struct coact__actor *actor, int code,
 void coact__call_cleanup(void (*fn)(void *arg), void *arg);
 
 void coact__run_defers(struct coact__actor *actor);
+
+/* One run of a server (server.c). */
+enum coact__after coact__server_run(struct coact__actor *actor);
+
+/* Where it calls its handler, and its init: frames that overflow.c knows. */
+void coact__server_turn(struct coact__actor *actor,
+                        struct coact_receipt *at_hand);
+int coact__server_begin(struct coact__actor *actor, int (*init)(void **state));
 void coact__arena_free(struct coact__extra *extra);
 
 /* ---- watch.c, link.c, timer.c, name.c, ask.c ---- */
@@ -590,6 +651,11 @@ bool coact__call_is_over(struct coact_runtime *runtime,
    the news and shutdown_ns to end, then it is killed. */
 COACT_CHECKED int coact__spawn_child(const struct coact_mailbox *mailbox,
                                      void (*body)(void), void *arg,
+                                     const struct coact_options *options,
+                                     int64_t shutdown_ns, coact_ref *out);
+/* The same for a server. */
+COACT_CHECKED int coact__serve_child(const struct coact_mailbox *mailbox,
+                                     void (*handler)(void), void *state,
                                      const struct coact_options *options,
                                      int64_t shutdown_ns, coact_ref *out);
 coact_ref coact__supervisor_of_self(void);

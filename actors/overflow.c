@@ -97,7 +97,9 @@ arrive(struct walk *walk)
 static _Unwind_Reason_Code
 pass_ours(struct walk *walk, uintptr_t function, uintptr_t pc)
 {
-    if (function == (uintptr_t)coact__actor_run) {
+    if (function == (uintptr_t)coact__actor_run ||
+        function == (uintptr_t)coact__server_turn ||
+        function == (uintptr_t)coact__server_begin) {
         return arrive(walk);
     }
     if (function == (uintptr_t)coact__call_cleanup) {

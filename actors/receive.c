@@ -10,7 +10,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
+#include "actors/limit_internal.h"
+#include "actors/role_internal.h"
 #include "actors/switch_check.h"
 #include "mailbox/type.h"
 #include "runtime/here.h"
@@ -18,6 +21,7 @@
 #include "runtime/oracle.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NUMBER_OF(member) offsetof(struct coact_accepts_always, member)
 
@@ -67,6 +71,30 @@ void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
     coact__note_wait_on(coact__here()->worker, actor, doing);
+    if (COACT__UNLIKELY((actor->traits & COACT__ACCOUNTED) != 0)) {
+        coact__account_suspend(actor, doing);
+    }
+}
+
+void
+coact__note_awake(struct coact__actor *actor)
+{
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    if (COACT__UNLIKELY((actor->traits & COACT__ACCOUNTED) != 0)) {
+        coact__account_resume(actor);
+    }
+}
+
+static void
+before_wait(struct coact__actor *actor, const char *doing)
+{
+    bool is_receive = strcmp(doing, "receive") == 0;
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_pause(actor, is_receive);
+    }
+    if ((actor->traits & COACT__LENDS) != 0 && is_receive) {
+        coact__role_wish(actor);
+    }
 }
 
 void
@@ -79,10 +107,16 @@ coact__wait(struct coact__actor *actor, const char *doing,
         actor->extra->end_deadline_ns < deadline_ns) {
         deadline_ns = actor->extra->end_deadline_ns;
     }
+    if (COACT__UNLIKELY(actor->traits != 0)) {
+        before_wait(actor, doing);
+    }
     coact__note_wait(actor, doing);
     coact__task_wait(&actor->task, how, deadline_ns);
-    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    coact__note_awake(actor);
     coact__drain(actor);
+    if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
+        coact__limits_resume(actor);
+    }
 }
 
 void
@@ -91,7 +125,7 @@ coact__give_way(struct coact__actor *actor)
     if (actor->stage == COACT__STAGE_ALIVE && actor->no_switch == 0) {
         coact__note_wait(actor, "spawn");
         coact__task_yield(&actor->task);
-        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+        coact__note_awake(actor);
     }
 }
 
@@ -195,6 +229,7 @@ coact__forward(void *message, coact_ref to, uint32_t number)
                              message);
     }
     envelope->item.number = (uint16_t)number;
+    envelope->sender_role = actor->task.runnable.role + 1U;
     return coact__dispatch(coact__runtime_of(actor), to, envelope);
 }
 
@@ -329,6 +364,34 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     return receipt_for(actor, envelope);
 }
 
+/* The same in the role that is meant; what is held is safe while we wait. */
+static struct coact_receipt
+hand_out_lent(struct coact__actor *actor, struct coact__envelope *envelope)
+{
+    uint8_t role = coact__role_for(actor, envelope);
+    struct coact_receipt receipt = hand_out(actor, envelope);
+    coact__role_take(actor, role);
+    return receipt;
+}
+
+static struct coact_receipt
+hand_out_any(struct coact__actor *actor, struct coact__envelope *envelope)
+{
+    return (actor->traits & COACT__LENDS) != 0 ? hand_out_lent(actor, envelope)
+                                               : hand_out(actor, envelope);
+}
+
+bool
+coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
+{
+    struct walk walk = {NULL, NULL, 0};
+    struct coact__envelope *found = walk_on(actor, &walk);
+    if (found != NULL) {
+        *out = hand_out_any(actor, found);
+    }
+    return found != NULL;
+}
+
 static bool
 has_passed(int64_t deadline_ns)
 {
@@ -369,10 +432,14 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct walk walk = {NULL, numbers, count};
     uint32_t number = 0;
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_next(actor);
+    }
     struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
-    return found != NULL
-               ? hand_out(actor, found)
-               : (struct coact_receipt){.number = number, .open = true};
+    if (found == NULL) {
+        return (struct coact_receipt){.number = number, .open = true};
+    }
+    return hand_out_any(actor, found);
 }
 
 /* The oldest message, if it is one like most.  NULL: the long way tells. */
@@ -421,8 +488,8 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     if (must_sleep(actor)) {
         coact__note_wait_on(worker, actor, "receive");
-        coact__task_leave(worker, &actor->task,
-                          coact__task_listens_for_ever(&actor->task));
+        coact__task_leave_noted(worker, &actor->task,
+                                coact__task_listens_for_ever(&actor->task));
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
         if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
             return receive_slowly(deadline_ns, numbers, count);

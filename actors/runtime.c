@@ -6,7 +6,9 @@
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
+#include "actors/role_internal.h"
 #include "actors/segv.h"
+#include "actors/stuck.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -56,7 +58,8 @@ set_options(struct coact_runtime *runtime,
                              sizeof(runtime->incarnation));
     }
     runtime->where = (uint64_t)runtime->incarnation << 32 | runtime->node;
-    return coact__segv_contain(runtime);
+    int rc = coact__stuck_prepare(ours->backtrace_signal);
+    return rc < 0 ? rc : coact__segv_contain(runtime);
 }
 
 /* At each look of a worker at the world: has coact_request_stop been here?  Is
@@ -69,6 +72,7 @@ look(void *owner)
         !atomic_load_explicit(&runtime->stopping, memory_order_acquire)) {
         coact__begin_stop(runtime);
     }
+    coact__delays_look(runtime, coact__oracle_now_ns());
     coact__hibernation_look(runtime);
 }
 
@@ -77,6 +81,7 @@ free_rows(struct coact_runtime *runtime)
 {
     coact__free(runtime->counts);
     coact__free(runtime->slot_caches);
+    coact__free(runtime->stuck_records);
 }
 
 /* What each worker has for itself; the last row of counts is for all others. */
@@ -87,18 +92,36 @@ new_rows(struct coact_runtime *runtime, uint32_t workers)
         coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
     runtime->slot_caches =
         coact__alloc_zeroed(workers * sizeof(struct coact__slot_cache));
-    if (runtime->counts == NULL || runtime->slot_caches == NULL) {
+    runtime->stuck_records = coact__stuck_records_new(workers);
+    if (runtime->counts == NULL || runtime->slot_caches == NULL ||
+        runtime->stuck_records == NULL) {
         free_rows(runtime);
         return -ENOMEM;
     }
     return 0;
 }
 
+static void
+free_scheduler(struct coact_runtime *runtime)
+{
+    coact__scheduler_stop(&runtime->scheduler);
+    coact__role_limits_free(runtime);
+    coact__delays_free(runtime);
+    free_rows(runtime);
+}
+
 static int
 start_scheduler(struct coact_runtime *runtime)
 {
     const struct coact_runtime_options *ours = &runtime->options;
+    struct coact__role_list roles;
+    int rc = coact__role_specs(ours, &roles);
+    if (rc < 0) {
+        return rc;
+    }
     const struct coact__scheduler_options options = {
+        .roles = roles.specs,
+        .role_count = roles.count,
         .workers = ours->workers,
         .host_driven = ours->host_driven,
         .stacks = {.stack_bytes = ours->stack_bytes,
@@ -108,12 +131,32 @@ start_scheduler(struct coact_runtime *runtime)
         .run = coact__actor_run,
         .ended = coact__actor_ended,
         .look = look,
+        .stand_ins = ours->stand_ins,
+        .hog_ns = ours->hog_ns,
+        .hog_report_ns = ours->hog_report_ns,
+        .stuck = coact__stuck_tell,
+        .stuck_over = coact__stuck_over,
         .no_stack = coact__actor_no_stack};
-    int rc = new_rows(runtime, coact__scheduler_slots(&options));
-    if (rc == 0 &&
-        (rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
-        free_rows(runtime);
+    if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
+        return rc;
     }
+    if ((rc = coact__delays_start(runtime)) < 0) {
+        goto free_rows;
+    }
+    if ((rc = coact__scheduler_start(&runtime->scheduler, &options)) < 0) {
+        goto free_delays;
+    }
+    if ((rc = coact__role_limits_start(runtime)) < 0) {
+        goto stop_scheduler;
+    }
+    return 0;
+
+stop_scheduler:
+    coact__scheduler_stop(&runtime->scheduler);
+free_delays:
+    coact__delays_free(runtime);
+free_rows:
+    free_rows(runtime);
     return rc;
 }
 
@@ -166,8 +209,7 @@ coact_start(const struct coact_runtime_options *options,
     return 0;
 
 stop_scheduler:
-    coact__scheduler_stop(&runtime->scheduler);
-    free_rows(runtime);
+    free_scheduler(runtime);
 destroy_gone:
     pthread_cond_destroy(&runtime->gone);
 destroy_pump_lock:
@@ -280,10 +322,22 @@ kill_one(void *context, struct coact__actor *actor, uint32_t generation)
     return true;
 }
 
+enum { NAMED_MOST = 20 };
+
+/* Those that have not ended, and how many they are by now. */
+struct late {
+    struct coact_runtime *runtime;
+    uint32_t count;
+};
+
 static bool
 blame(void *context, struct coact__actor *actor, uint32_t generation)
 {
-    struct coact_runtime *runtime = context;
+    struct late *late = context;
+    struct coact_runtime *runtime = late->runtime;
+    if (++late->count > NAMED_MOST) {
+        return true; // a million of them would be no help
+    }
     pthread_mutex_lock(&runtime->lock);
     const char *doing =
         atomic_load_explicit(&actor->doing, memory_order_relaxed);
@@ -368,7 +422,13 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         await_empty(runtime, deadline_ns);
     }
     if (!is_empty(runtime)) {
-        each_alive(runtime, blame, runtime);
+        struct late late = {.runtime = runtime};
+        each_alive(runtime, blame, &late);
+        if (late.count > NAMED_MOST) {
+            coact__log(runtime, COACT_LOG_ERROR,
+                       "stop: and %u others have not ended",
+                       late.count - NAMED_MOST);
+        }
         return -ETIMEDOUT;
     }
     int rc = await_blocking(runtime, deadline_ns);
@@ -393,12 +453,11 @@ coact_free(struct coact_runtime *runtime)
     coact__blocking_fini(&runtime->blocking);
     coact__family_free(runtime);
     coact__node_free(runtime);
-    coact__scheduler_stop(&runtime->scheduler);
+    free_scheduler(runtime);
     pthread_cond_destroy(&runtime->gone);
     pthread_mutex_destroy(&runtime->pump_lock);
     pthread_mutex_destroy(&runtime->lock);
     coact__slots_free(runtime);
-    free_rows(runtime);
     coact__free(runtime);
     return 0;
 }

@@ -179,7 +179,9 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
         return NULL;
     }
     envelope->item.number = (uint16_t)number;
+    const struct coact__actor *self = coact__actor_here();
     envelope->from = coact_self();
+    envelope->sender_role = self != NULL ? self->task.runnable.role + 1U : 0;
     memcpy(coact__payload_of(envelope), payload, type->size);
     return envelope;
 }
@@ -292,10 +294,11 @@ write_envelope(const struct coact__worker *worker, coact_ref to,
     const struct coact__task *self = coact__worker_current(worker);
     envelope->item.number = (uint16_t)number;
     envelope->item.generation = to.generation;
-    uint64_t who = (uint64_t)atomic_load_explicit(&self->runnable.generation,
-                                                  memory_order_relaxed)
-                       << 32 |
-                   self->number;
+    envelope->sender_role = self->runnable.role + 1U;
+    uint64_t who =
+        (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
+            << 32 |
+        self->number;
     memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
     memcpy(&envelope->from.slot, &who, sizeof(who));
     copy_payload(coact__payload_of(envelope), payload, bytes);
@@ -325,7 +328,7 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
     uint32_t facts = coact__type_facts(type);
     struct coact__actor *actor =
         COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
-    if (COACT__UNLIKELY(actor == NULL || coact__bound_of(actor) != NULL)) {
+    if (COACT__UNLIKELY(actor == NULL || coact__is_bounded(actor))) {
         return send_slowly(to, type, number, payload);
     }
     struct coact__envelope *envelope = coact__envelope_new_on(
@@ -470,12 +473,12 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
     }
     struct coact__envelope *envelope = coact__envelope_new_on(
         worker, type, (uint8_t)(facts >> COACT__TYPE_CLASS_SHIFT));
-    struct coact__bound *bound = coact__bound_of(actor);
     if (COACT__UNLIKELY(envelope == NULL)) {
         return send_wait_slowly(to, deadline_ns, type, number, payload);
     }
-    if (bound != NULL &&
-        COACT__UNLIKELY(!coact__bound_take(bound, to.generation))) {
+    if (coact__is_bounded(actor) &&
+        COACT__UNLIKELY(
+            !coact__bound_take(coact__bound_of(actor), to.generation))) {
         coact__blocks_free(&worker->blocks, envelope,
                            envelope->item.size_class);
         return send_wait_slowly(to, deadline_ns, type, number, payload);

@@ -98,7 +98,7 @@ void
 coact__slots_free(struct coact_runtime *runtime)
 {
     for (uint32_t i = 0; i < runtime->slots; i++) {
-        coact__free(atomic_load_explicit(&runtime->table[i].task.gate,
+        coact__free(atomic_load_explicit(&runtime->table[i].bound,
                                          memory_order_relaxed));
     }
     munmap(runtime->range, runtime->range_bytes);
@@ -140,8 +140,7 @@ new_slot(struct coact_runtime *runtime, int *rc)
     struct coact__actor *actor = &runtime->table[slot];
     actor->task.scheduler = &runtime->scheduler;
     actor->task.number = slot;
-    atomic_store_explicit(&actor->task.runnable.generation, 1,
-                          memory_order_relaxed);
+    atomic_store_explicit(&actor->task.generation, 1, memory_order_relaxed);
     runtime->slots++;
     return actor;
 }
@@ -231,8 +230,7 @@ coact__slot_take_quickly(struct coact__worker *worker)
     struct coact_runtime *runtime = coact__runtime_of_worker(worker);
     struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
     struct coact__actor *actor = cache->first;
-    // One with a bound of its former life has to be prepared with more care.
-    if (actor == NULL || coact__bound_of(actor) != NULL) {
+    if (actor == NULL) {
         return NULL;
     }
     cache->first = actor->next_free;

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/node.h"
 
@@ -75,6 +76,7 @@ add_stacks(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
     for (int i = 0; i < COACT__STACK_CLASSES; i++) {
         struct coact__stacks_counts counts;
         coact__stacks_count(scheduler->stacks[i], &counts);
+        counts.in_use -= i == 0; // the reserve
         out->stacks_in_use += counts.in_use;
         out->stacks_mapped += counts.in_use + counts.warm + counts.cold;
         out->stack_bytes += counts.mapped_bytes;
@@ -97,6 +99,21 @@ add_blocking(struct coact__blocking *pool, struct coact_runtime_stats *out)
     out->blocking_longest_wait_ns = counts.longest_wait_ns;
 }
 
+static void
+add_stuck(struct coact_runtime *runtime, struct coact_runtime_stats *out)
+{
+    struct coact__parking *parking = &runtime->scheduler.parking;
+    out->actors_stuck =
+        atomic_load_explicit(&runtime->stuck_now, memory_order_relaxed);
+    out->actors_stuck_ever =
+        atomic_load_explicit(&runtime->stuck_ever, memory_order_relaxed);
+    out->stand_ins =
+        atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+    pthread_mutex_lock(&parking->lock);
+    out->threads = parking->threads;
+    pthread_mutex_unlock(&parking->lock);
+}
+
 void
 coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
@@ -115,6 +132,7 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     add_workers(&runtime->scheduler, out);
     add_stacks(&runtime->scheduler, out);
     add_blocking(&runtime->blocking, out);
+    add_stuck(runtime, out);
     coact__node_stats(runtime, out);
 }
 
@@ -144,16 +162,20 @@ coact_each_actor(struct coact_runtime *runtime,
         if ((word & COACT__ACTOR_ALIVE) == 0) {
             continue;
         }
+        const coact_ref ref = {runtime->node, runtime->incarnation, i,
+                               (uint32_t)(word >> 32)};
+        struct coact_account account;
+        bool has_account = coact__account_read(runtime, ref, &account);
         const struct coact_actor_info info = {
-            .ref = {runtime->node, runtime->incarnation, i,
-                    (uint32_t)(word >> 32)},
+            .ref = ref,
             .label = coact__label_of(actor),
             .name = actor->name,
             .mailbox = coact__mailbox_of(actor)->name,
             .state = state_of(actor),
             .queued =
                 atomic_load_explicit(&actor->pending, memory_order_relaxed),
-            .since_ns = coact__since_ns(actor)};
+            .since_ns = coact__since_ns(actor),
+            .account = has_account ? &account : NULL};
         if (!each(context, &info)) {
             break;
         }

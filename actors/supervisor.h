@@ -80,7 +80,7 @@ struct coact_child {
     const char
         *id; /* unique among its siblings; copied.  Dynamic: NULL, none */
     const struct coact_mailbox *mailbox;
-    void (*body)(void);
+    void (*body)(void); /* of a server its handler */
     void *arg; /* lent, for as long as the child can be started again; with
                   options.destroy_arg taken, and destroyed after that */
     const struct coact_supervisor *supervisor; /* it is one; copied */
@@ -102,8 +102,10 @@ struct coact_child {
                         it has something to run.  0: never */
     struct coact_options options; /* label (default: the id), name, stack_bytes,
                                      mailbox_messages, overflow, trap_exit,
-                                     hibernate and destroy_arg; the others stay
-                                     zero */
+                                     hibernate, destroy_arg, and a server's
+                                     init; the others stay zero */
+    bool serves; /* it is a server (server.h), and has started when its init
+                    has succeeded */
 };
 
 /* A child, as an initialiser: its mailbox, id, body, argument, and any other
@@ -115,6 +117,17 @@ struct coact_child {
     {                                                                          \
         .id = (child_id), .mailbox = &child_mailbox##_coact_mailbox,           \
         .body = COACT__BODY(child_mailbox, child_body), .arg = __VA_ARGS__     \
+    }
+
+/* The same for a child that is a server, with its handler and the argument of its
+   init, or its state.  Every start and every restart begins with the init again.
+   from any, waits no, fails never */
+#define COACT_CHILD_SERVER(child_mailbox, child_id, child_handler, ...)        \
+    {                                                                          \
+        .serves = true, .id = (child_id),                                      \
+        .mailbox = &child_mailbox##_coact_mailbox,                             \
+        .body = COACT__HANDLER(child_mailbox, child_handler),                  \
+        .arg = __VA_ARGS__                                                     \
     }
 
 /* The same for a child in a process of its own.  Its argument is a message of

@@ -53,6 +53,9 @@ body_nonsense(const struct coact_child *child)
         if (child->isolated) {
             return "a supervisor cannot be isolated";
         }
+        if (child->serves) {
+            return "a supervisor is no server";
+        }
         if (options->overflow != COACT_REJECT ||
             options->mailbox_messages != 0) {
             return "the mailbox of a supervisor has no limit";
@@ -68,6 +71,12 @@ body_nonsense(const struct coact_child *child)
     }
     if (child->isolated && options->destroy_arg != NULL) {
         return "an isolated child's argument is copied, not destroyed";
+    }
+    if (child->isolated && child->serves) {
+        return "an isolated child has a body, not a handler";
+    }
+    if (!child->serves && options->init != NULL) {
+        return "options.init is for servers";
     }
     if (options->link || options->monitor != NULL || options->runtime != NULL) {
         return "options.link, .monitor and .runtime are the supervisor's";

@@ -94,7 +94,7 @@ complete_child(struct coact_child *spec)
     if (spec->start_ns == 0) {
         spec->start_ns = is_supervisor ? COACT_FOREVER : START_NS;
     }
-    if (is_supervisor) {
+    if (is_supervisor || spec->serves) {
         spec->wait_init = true;
     }
     if (spec->options.label == NULL) {

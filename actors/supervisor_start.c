@@ -74,8 +74,9 @@ spawn(struct coact__sup *sup, struct coact__child *child)
     if (child->plan->supervisor != NULL) {
         return spawn_supervisor(sup, child, &options);
     }
-    return coact__spawn_child(spec->mailbox, spec->body, spec->arg, &options,
-                              grace_ns(spec), &child->ref);
+    return (spec->serves ? coact__serve_child : coact__spawn_child)(
+        spec->mailbox, spec->body, spec->arg, &options, grace_ns(spec),
+        &child->ref);
 }
 
 enum coact__sup_start

@@ -77,6 +77,7 @@ coact_yield(void)
         // It counts as a wait for who looks whether the actor hangs.
         coact__note_wait(actor, NULL);
         coact__task_yield(&actor->task);
+        coact__note_awake(actor);
         coact__drain(actor);
         rc = coact__interrupted(actor);
     }

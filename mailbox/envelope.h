@@ -49,9 +49,12 @@ struct coact__item {
 };
 
 struct coact__envelope {
-    struct coact__item item;      /* first */
-    struct coact__envelope *back; /* in the list of what its actor holds */
-    struct coact_type *type;      /* NULL for news */
+    struct coact__item item; /* first */
+    union {
+        struct coact__envelope *back; /* in the list of what its actor holds */
+        uintptr_t sender_role; /* on its way: 0, or one more than the role */
+    };
+    struct coact_type *type; /* NULL for news */
     coact_ref from;
 };
 
@@ -111,7 +114,7 @@ coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
     envelope->item.number = 0;
     envelope->item.kind = (uint8_t)kind;
     envelope->item.size_class = size_class;
-    envelope->back = NULL;
+    envelope->sender_role = 0;
     envelope->type = type;
     return envelope;
 }

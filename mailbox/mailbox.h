@@ -3,9 +3,10 @@
  *
  *   COACT_MAILBOX(bank, deposit, balance);
  *
- * makes three types and a descriptor: bank_ref, the address of an actor that
- * takes these messages; bank_self, what the body of such an actor gets; and
- * struct bank_accepts, which is never read: its members are named after the
+ * makes four types and a descriptor: bank_ref, the address of an actor that
+ * takes these messages; bank_self, what the body of such an actor gets;
+ * bank_turn, what the handler of a server gets (server.h); and struct
+ * bank_accepts, which is never read: its members are named after the
  * messages, so that a send of anything else names a member that is not there,
  * and does not compile.  A member's offset is also the number by which the
  * message is known inside the mailbox, so a receive is a switch over numbers.
@@ -36,6 +37,8 @@ struct coact_accepts_always {
     char coact_spare[11];
 };
 
+struct coact_receipt;
+
 #define COACT__FIRST_MESSAGE 16 /* sizeof(struct coact_accepts_always) */
 
 /* A mailbox, for the runtime.  Made by COACT_MAILBOX; compared by its name and
@@ -45,6 +48,8 @@ struct coact_mailbox {
     struct coact_type *const *types; /* in order of declaration */
     uint32_t type_count;
     void (*enter)(void (*body)(void), coact_ref self, void *arg);
+    void (*handle)(void (*handler)(void), coact_ref self,
+                   struct coact_receipt *at_hand, void *state);
 };
 
 #define COACT_MAILBOX(name, ...)                                               \
@@ -72,6 +77,19 @@ struct coact_mailbox {
         coact_ref ref;                                                         \
         const struct name##_accepts *accepts;                                  \
     } name##_self;                                                             \
+    typedef struct name##_turn {                                               \
+        coact_ref ref;                                                         \
+        const struct name##_accepts *accepts;                                  \
+        struct coact_receipt *at_hand;                                         \
+    } name##_turn;                                                             \
+    typedef void name##_coact_handler(name##_turn self, void *state);          \
+    __attribute__((unused)) static void name##_coact_handle(                   \
+        void (*handler)(void), coact_ref self, struct coact_receipt *at_hand,  \
+        void *state)                                                           \
+    {                                                                          \
+        name##_turn typed = {self, 0, at_hand};                                \
+        ((name##_coact_handler *)handler)(typed, state);                       \
+    }                                                                          \
     typedef void name##_coact_body(name##_self self, void *arg);               \
     __attribute__((unused)) static void name##_coact_enter(                    \
         void (*body)(void), coact_ref self, void *arg)                         \
@@ -85,7 +103,7 @@ struct coact_mailbox {
         name##_coact_mailbox = {                                               \
             #name, name##_coact_types,                                         \
             sizeof(name##_coact_types) / sizeof(name##_coact_types[0]),        \
-            name##_coact_enter};                                               \
+            name##_coact_enter, name##_coact_handle};                          \
     typedef char name##_coact_end[1]
 // clang-format on
 
@@ -95,6 +113,10 @@ struct coact_mailbox {
 /* A function as a body of this mailbox, or it does not compile. */
 #define COACT__BODY(name, body)                                                \
     (void (*)(void)) _Generic(&*(body), name##_coact_body * : (body))
+
+/* The same for a handler. */
+#define COACT__HANDLER(name, handler)                                          \
+    (void (*)(void)) _Generic(&*(handler), name##_coact_handler * : (handler))
 
 /* The number of a message in the mailbox behind an address or a self.  Does not
    compile if that mailbox does not take it. */

@@ -7,6 +7,7 @@
  *       line of role r has some.
  *   R3  A runnable is in one place at a time, and its fields belong to the lock
  *       while it is there.
+ *   R4  A role in a line is one without wishes, below COACT__ROLES.
  *
  * A thief takes at most COACT__STEAL_MOST from one place: it has to walk along
  * a line to cut it, and the owner may be waiting.
@@ -16,6 +17,7 @@
 #include "runtime/ready.h"
 
 #include "runtime/invariant.h"
+#include "runtime/oracle.h"
 
 #include <string.h>
 
@@ -28,6 +30,28 @@ coact__ready_init(struct coact__ready *ready, bool is_bias_possible)
 {
     memset(ready, 0, sizeof(*ready));
     coact__bias_init(&ready->bias, is_bias_possible);
+}
+
+void
+coact__runnable_wishes(struct coact__runnable *r, uint32_t waker)
+{
+    uint8_t wishes = r->role & COACT__ROLE_WISHES;
+    r->role &= (uint8_t)~COACT__ROLE_WISHES;
+    if ((wishes & COACT__ROLE_LENT) != 0 && waker < COACT__ROLES) {
+        r->role = (uint8_t)waker;
+    }
+    if ((wishes & COACT__ROLE_STAMPED) != 0 && r->ready_at == 0) {
+        r->ready_at = coact__stamp_of(coact__oracle_now_ns());
+    }
+}
+
+void
+coact__ready_sample(struct coact__ready *ready, struct coact__runnable *r)
+{
+    if (r->rank == COACT__RANK_PROMPT && r->ready_at == 0) {
+        r->ready_at = coact__stamp_of(coact__oracle_now_ns());
+        ready->quick = ready->role;
+    }
 }
 
 static struct coact__runnable *
@@ -94,6 +118,10 @@ coact__ready_put_next_slowly(struct coact__ready *ready,
                              struct coact__runnable *r)
 {
     coact__bias_enter(&ready->bias);
+    coact__runnable_wishes(r, ready->role);
+    if (ready->quick != ready->role) {
+        coact__ready_sample(ready, r);
+    }
     if (r->role != ready->role) {
         coact__ready_line_up(ready, r);
     } else {
@@ -111,6 +139,7 @@ bool
 coact__ready_put_fresh(struct coact__ready *ready, struct coact__runnable *r)
 {
     coact__bias_enter(&ready->bias);
+    coact__runnable_wishes(r, COACT__ROLES);
     uint32_t count = ready->fresh_end - ready->fresh_first;
     if (r->role != ready->role || count == COACT__FRESH) {
         r->rank = COACT__RANK_PATIENT;
@@ -148,6 +177,19 @@ line_up_all(struct coact__ready *ready)
     }
 }
 
+uint32_t
+coact__ready_roles(struct coact__ready *ready)
+{
+    coact__bias_enter(&ready->bias);
+    uint32_t roles = coact__ready_waiting(ready);
+    if (coact__ready_has_slot(ready) ||
+        ready->fresh_first != ready->fresh_end) {
+        roles |= UINT32_C(1) << ready->role;
+    }
+    coact__bias_leave(&ready->bias);
+    return roles;
+}
+
 void
 coact__ready_turn(struct coact__ready *ready, uint32_t role, uint32_t urgent)
 {
@@ -157,6 +199,7 @@ coact__ready_turn(struct coact__ready *ready, uint32_t role, uint32_t urgent)
     coact__bias_enter(&ready->bias);
     if (role != ready->role) {
         line_up_all(ready);
+        ready->quick = ready->quick == ready->role ? role : COACT__ROLES;
         ready->role = role;
     }
     ready->urgent = urgent;
@@ -258,6 +301,23 @@ halve(struct coact__ready *victim, struct coact__batch *line,
     }
 }
 
+/* Inside: the older half of a role's lines. */
+static void
+take_half_of_role(struct coact__ready *victim, uint32_t role,
+                  struct coact__batch *out)
+{
+    struct coact__batch *lines = victim->lines[role];
+    halve(victim, &lines[COACT__RANK_PROMPT], out);
+    halve(victim, &lines[COACT__RANK_PATIENT], out);
+    uint32_t bit = UINT32_C(1) << role;
+    uint32_t waiting = coact__ready_waiting(victim) & ~bit;
+    if (lines[COACT__RANK_PROMPT].first != NULL ||
+        lines[COACT__RANK_PATIENT].first != NULL) {
+        waiting |= bit;
+    }
+    atomic_store_explicit(&victim->waiting, waiting, memory_order_relaxed);
+}
+
 /* Inside: the older half of everything but the slot. */
 static void
 take_half(struct coact__ready *victim, struct coact__batch *out)
@@ -266,17 +326,26 @@ take_half(struct coact__ready *victim, struct coact__batch *out)
     for (uint32_t n = fresh - fresh / 2; n > 0; n--) {
         coact__batch_append(out, from_oldest_fresh(victim));
     }
-    uint32_t waiting = 0;
     for (uint32_t role = 0; role < COACT__ROLES; role++) {
-        struct coact__batch *lines = victim->lines[role];
-        halve(victim, &lines[COACT__RANK_PROMPT], out);
-        halve(victim, &lines[COACT__RANK_PATIENT], out);
-        if (lines[COACT__RANK_PROMPT].first != NULL ||
-            lines[COACT__RANK_PATIENT].first != NULL) {
-            waiting |= UINT32_C(1) << role;
+        take_half_of_role(victim, role, out);
+    }
+}
+
+/* What was stolen, to where it would be if it were ours from the start; it is
+   no sample of when it became ready. */
+static void
+bring_home(struct coact__ready *own, struct coact__batch *loot)
+{
+    struct coact__batch others = {0};
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(loot)) != NULL) {
+        if (r->is_fresh) {
+            (void)coact__ready_put_fresh(own, r);
+        } else {
+            coact__batch_append(&others, r);
         }
     }
-    atomic_store_explicit(&victim->waiting, waiting, memory_order_relaxed);
+    coact__ready_put_all(own, &others);
 }
 
 uint32_t
@@ -289,13 +358,22 @@ coact__ready_steal(struct coact__ready *own, struct coact__ready *victim)
     take_half(victim, &loot);
     coact__bias_give(&victim->bias);
     uint32_t count = loot.count;
-    struct coact__runnable *r;
-    while ((r = coact__batch_pop(&loot)) != NULL) {
-        if (r->is_fresh) {
-            (void)coact__ready_put_fresh(own, r);
-        } else {
-            coact__ready_put(own, r);
-        }
+    bring_home(own, &loot);
+    return count;
+}
+
+uint32_t
+coact__ready_steal_role(struct coact__ready *own, struct coact__ready *victim,
+                        uint32_t role)
+{
+    if ((coact__ready_waiting(victim) >> role & 1) == 0 ||
+        !coact__bias_take(&victim->bias)) {
+        return 0;
     }
+    struct coact__batch loot = {0};
+    take_half_of_role(victim, role, &loot);
+    coact__bias_give(&victim->bias);
+    uint32_t count = loot.count;
+    coact__ready_put_all(own, &loot);
     return count;
 }

@@ -17,6 +17,11 @@
  * Everything is under a biased lock (bias.h), so nothing is private: whatever a
  * worker has queued others can take, also while it is stuck in an actor.
  *
+ * The owner may ask for a sample: the next prompt one that is put in gets a
+ * stamp, and its delay is seen when it runs (delays.h).  A task that sleeps may
+ * have wishes beside its role.  Both are seen to on the slow way of a put, and
+ * the short way needs no test for them: the role is not the one it looks for.
+ *
  * Between roles the owner asks roles.h; slot and fresh belong to the role whose
  * turn it is, so in a program with one role that question is never asked.
  *
@@ -49,6 +54,8 @@ struct coact__ready {
     uint32_t streak;
     uint32_t role;   /* whose turn it is */
     uint32_t urgent; /* bit r: role r does not wait for the next look */
+    uint32_t quick;  /* the role whose tasks need no more than to be put in:
+                        that of the turn, or none while a sample is wanted */
     uint32_t fresh_first, fresh_end;
     struct coact__runnable *fresh[COACT__FRESH];
     struct coact__batch lines[COACT__ROLES][COACT__RANKS];
@@ -84,10 +91,24 @@ coact__ready_pop(struct coact__ready *ready);
 void coact__ready_turn(struct coact__ready *ready, uint32_t role,
                        uint32_t urgent);
 
+/* Bit r: it has some of role r, in whatever place.  from its owner */
+uint32_t coact__ready_roles(struct coact__ready *ready);
+
+/* Stamp the next prompt one. */
+static inline void
+coact__ready_want_sample(struct coact__ready *ready)
+{
+    ready->quick = COACT__ROLES; // nobody's; only the owner looks at it
+}
+
 /* For simulation: the nth of all, slot and fresh included (n from 0); NULL if
    there are not so many. */
 struct coact__runnable *coact__ready_pop_nth(struct coact__ready *ready,
                                              uint32_t n);
+
+/* What a task wished for when it fell asleep, now that it is ready: the role of
+   who woke it, a stamp.  By who has it.  from any */
+void coact__runnable_wishes(struct coact__runnable *r, uint32_t waker);
 
 /* ---- By others ----------------------------------------------------------- */
 
@@ -95,6 +116,10 @@ struct coact__runnable *coact__ready_pop_nth(struct coact__ready *ready,
    many.  from the owner of own */
 uint32_t coact__ready_steal(struct coact__ready *own,
                             struct coact__ready *victim);
+
+/* The same of the lines of one role, at least one. */
+uint32_t coact__ready_steal_role(struct coact__ready *own,
+                                 struct coact__ready *victim, uint32_t role);
 
 /* Take everything, the slot too, to the end of a batch; how many.
    from any but the owner */
@@ -138,6 +163,9 @@ coact__ready_count(struct coact__ready *ready, uint32_t change)
 static inline void
 coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
 {
+    if (COACT__UNLIKELY((r->role & COACT__ROLE_WISHES) != 0)) {
+        coact__runnable_wishes(r, COACT__ROLES); // nobody's message woke it
+    }
     coact__batch_append(&ready->lines[r->role][r->rank], r);
     atomic_store_explicit(
         &ready->waiting,
@@ -197,6 +225,9 @@ coact__ready_from_fresh(struct coact__ready *ready)
 
 /* ---- The owner's fast ways ----------------------------------------------- */
 
+/* Inside: a sample is wanted; stamp this one, if it is one to be stamped. */
+void coact__ready_sample(struct coact__ready *ready, struct coact__runnable *r);
+
 /* The rest of them, once the owner has said that he is inside. */
 void coact__ready_put_next_slowly(struct coact__ready *ready,
                                   struct coact__runnable *r);
@@ -222,7 +253,7 @@ static inline void
 coact__ready_put_next(struct coact__ready *ready, struct coact__runnable *r)
 {
     if (COACT__LIKELY(coact__ready_enter_quickly(ready) &&
-                      r->role == ready->role &&
+                      r->role == ready->quick &&
                       !coact__ready_has_slot(ready))) {
         atomic_store_explicit(&ready->slot, r, memory_order_relaxed);
         coact__ready_leave_quickly(ready);
@@ -235,6 +266,9 @@ static inline void
 coact__ready_put(struct coact__ready *ready, struct coact__runnable *r)
 {
     coact__bias_enter(&ready->bias);
+    if (ready->quick != ready->role) {
+        coact__ready_sample(ready, r);
+    }
     coact__ready_line_up(ready, r);
     coact__bias_leave(&ready->bias);
 }

@@ -23,14 +23,41 @@ enum coact__rank {
     COACT__RANKS
 };
 
+/* What a task may add to its role while it sleeps, for whoever wakes it; the
+   role is such that the ways of most do not see it (ready.h). */
+enum {
+    COACT__ROLE_LENT = 0x40,    /* run in the role of who wakes it */
+    COACT__ROLE_STAMPED = 0x80, /* write down when it was woken */
+    COACT__ROLE_WISHES = COACT__ROLE_LENT | COACT__ROLE_STAMPED
+};
+
+/* So many long runs, one after another, make one patient. */
+#define COACT__LONG_RUNS 2
+
 struct coact__runnable {
     struct coact__runnable *next; /* inside a batch */
     uint8_t role;                 /* index into the scheduler's roles */
     uint8_t rank;                 /* enum coact__rank */
     uint8_t long_runs;            /* one after another; see worker.c */
     bool is_fresh;                /* it has not run yet */
-    _Atomic uint32_t generation;  /* its owner's: the use of this memory */
+    uint32_t ready_at;            /* when it became ready, as coact__stamp_of;
+                                     0: nobody wants to know */
 };
+
+/* A time in 32 bits, never 0: in steps of 64 ns, and after 4 minutes again. */
+static inline uint32_t
+coact__stamp_of(int64_t ns)
+{
+    uint32_t stamp = (uint32_t)((uint64_t)ns >> 6);
+    return stamp + (stamp == 0);
+}
+
+/* How long it is since then. */
+static inline int64_t
+coact__stamp_age_ns(uint32_t stamp, int64_t now_ns)
+{
+    return (int64_t)(uint32_t)(coact__stamp_of(now_ns) - stamp) << 6;
+}
 
 /* All zero is the empty batch. */
 struct coact__batch {

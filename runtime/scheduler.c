@@ -10,6 +10,7 @@
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
+#include "runtime/snapshot.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ thread_main(void *arg)
     atomic_store_explicit(&worker->tid, gettid(), memory_order_relaxed);
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
+    coact__snapshot_admit();
     coact__worker_loop(worker);
     coact__altstack_close(&altstack);
     return NULL;
@@ -45,6 +47,8 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
     worker->until_look = 1;
     int64_t now = coact__oracle_now_ns();
     atomic_init(&worker->looked_ns, now);
+    worker->charged_ns = now;
+    worker->delays = &scheduler->delays[index * scheduler->roles.count];
     coact__blocks_init(&worker->blocks, &scheduler->depot);
     coact__timers_init(&worker->timers, now);
     coact__ready_init(&worker->ready, scheduler->is_bias_possible);
@@ -83,6 +87,7 @@ free_workers(struct coact__scheduler *scheduler)
         coact__parked_fini(&scheduler->workers[i].parked);
     }
     coact__free(scheduler->workers);
+    coact__free(scheduler->delays);
 }
 
 static int
@@ -90,7 +95,12 @@ new_workers(struct coact__scheduler *scheduler)
 {
     scheduler->workers = coact__alloc_zeroed(scheduler->worker_slots *
                                              sizeof(struct coact__worker));
-    if (scheduler->workers == NULL) {
+    scheduler->delays = coact__alloc_zeroed((size_t)scheduler->worker_slots *
+                                            scheduler->roles.count *
+                                            sizeof(*scheduler->delays));
+    if (scheduler->workers == NULL || scheduler->delays == NULL) {
+        coact__free(scheduler->workers);
+        coact__free(scheduler->delays);
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < scheduler->worker_slots; i++) {
@@ -102,6 +112,7 @@ new_workers(struct coact__scheduler *scheduler)
                  : 0;
     if (rc < 0) {
         coact__free(scheduler->workers);
+        coact__free(scheduler->delays);
     }
     return rc;
 }
@@ -128,7 +139,11 @@ new_stacks(struct coact__scheduler *scheduler)
             return rc;
         }
     }
-    return 0;
+    int rc = coact__stacks_get(scheduler->stacks[0], &scheduler->reserve, NULL);
+    if (rc < 0) {
+        free_stacks(scheduler, COACT__STACK_CLASSES);
+    }
+    return rc;
 }
 
 /* One after another; nobody starts more once `stopping` is seen. */
@@ -216,13 +231,39 @@ coact__scheduler_slots(const struct coact__scheduler_options *options)
     return options->host_driven ? 1 : count + COACT__SPARE_WORKERS;
 }
 
+static int
+init_roles(struct coact__scheduler *scheduler)
+{
+    coact__roles_init(&scheduler->roles);
+    int rc = 0;
+    for (uint32_t i = 0; i < scheduler->options.role_count && rc >= 0; i++) {
+        rc = coact__roles_add(&scheduler->roles, &scheduler->options.roles[i]);
+    }
+    scheduler->options.roles = NULL; // lent for the start only
+    return rc < 0 ? rc : 0;
+}
+
+static void
+set_defaults(struct coact__scheduler_options *options)
+{
+    options->stand_ins =
+        options->stand_ins != 0 ? options->stand_ins : COACT__STAND_INS;
+    options->hog_ns = options->hog_ns > 0 ? options->hog_ns : COACT__HOG_NS;
+    options->hog_report_ns = options->hog_report_ns > 0 ? options->hog_report_ns
+                                                        : COACT__HOG_REPORT_NS;
+}
+
 int
 coact__scheduler_start(struct coact__scheduler *scheduler,
                        const struct coact__scheduler_options *options)
 {
     memset(scheduler, 0, sizeof(*scheduler));
     scheduler->options = *options;
-    coact__roles_init(&scheduler->roles);
+    set_defaults(&scheduler->options);
+    int rc = init_roles(scheduler);
+    if (rc < 0) {
+        return rc;
+    }
     scheduler->worker_count = options->host_driven    ? 1
                               : options->workers != 0 ? options->workers
                                                       : coact__cores();
@@ -232,8 +273,7 @@ coact__scheduler_start(struct coact__scheduler *scheduler,
     scheduler->worker_slots = coact__scheduler_slots(options);
     scheduler->is_bias_possible =
         !options->host_driven && coact__bias_is_possible();
-    int rc = -pthread_mutex_init(&scheduler->shared_lock, NULL);
-    if (rc < 0) {
+    if ((rc = -pthread_mutex_init(&scheduler->shared_lock, NULL)) < 0) {
         return rc;
     }
     if ((rc = coact__globalq_init(&scheduler->global)) < 0) {

@@ -27,7 +27,9 @@
 #include "runtime/blocks.h"
 #include "runtime/census.h"
 #include "runtime/context.h"
+#include "runtime/delays.h"
 #include "runtime/globalq.h"
+#include "runtime/lookout.h"
 #include "runtime/park.h"
 #include "runtime/poller.h"
 #include "runtime/ready.h"
@@ -72,6 +74,9 @@ struct coact__worker {
     uint32_t stack_count;
     struct coact__drowsy drowsy;
     struct coact__trial trial;
+    int64_t charged_ns; /* until when a role was charged for our time */
+    int64_t delay_ns;   /* of the last task that ran with a stamp */
+    struct coact__histogram *delays; /* one for each role; ours to write */
     uint64_t looks;
     pthread_t thread;
     enum coact__thread_state thread_state;
@@ -91,8 +96,14 @@ struct coact__worker {
         uint64_t dispatches; /* when it was seen last */
         int64_t since_ns;    /* as long as it has not moved */
     } sighting;
-    _Atomic bool is_stuck;   /* somebody stands in for it */
-    _Atomic bool is_serving; /* runs a task beside those that are counted */
+    struct coact__inquiry inquiry;
+    _Atomic bool has_long_slice; /* taken back by itself, when it parks */
+    _Atomic bool is_stuck;       /* somebody stands in for it */
+    bool is_blocked;             /* under lock: it is, and computes nothing */
+    _Atomic uint8_t report;      /* written under lock: enum coact__report, of
+                                    the run that it is in */
+    int64_t report_over_ns;      /* under lock: when that was over, or 0 */
+    _Atomic bool is_serving;     /* runs a task beside those that are counted */
     struct coact__timers timers;
     struct coact__ready ready;
 };
@@ -100,15 +111,27 @@ struct coact__worker {
 struct coact__scheduler_options {
     uint32_t workers; /* 0: coact__cores() */
     bool host_driven;
-    struct coact__stacks_options stacks; /* of the smallest class */
+    struct coact__stacks_options stacks;  /* of the smallest class */
+    const struct coact__role_spec *roles; /* beside the default one */
+    uint32_t role_count;
     void *owner;
     void *table; /* what the owner looks up most, for each worker to hold */
-    /* A task's body; says what becomes of the task: END or REST. */
+    /* A task's body; says what becomes of the task: END, REST or AGAIN. */
     enum coact__after (*run)(struct coact__task *task);
     void (*ended)(struct coact__task *task); /* after its last switch */
     void (*no_stack)(
         struct coact__task *task); /* it never ran, and is ours to end */
     void (*look)(void *owner); /* at each look at the world; must not wait */
+    uint32_t stand_ins;    /* most threads that compute in the place of others;
+                              0: COACT__STAND_INS */
+    int64_t hog_ns;        /* 0: COACT__HOG_NS */
+    int64_t hog_report_ns; /* 0: COACT__HOG_REPORT_NS */
+    /* A task does not come back: on a thread that may wait.  False: it was over
+       before there was anything to say. */
+    bool (*stuck)(void *owner, const struct coact__stuck_run *run);
+    /* It has come back; after every `stuck` that was true. */
+    void (*stuck_over)(void *owner, struct coact__worker *worker,
+                       int64_t now_ns);
 };
 
 struct coact__scheduler {
@@ -123,8 +146,11 @@ struct coact__scheduler {
     struct coact__parking parking;
     struct coact__trials trials;
     struct coact__roles roles;
+    struct coact__histogram *delays; /* of all worker slots, by role */
     struct coact__poller poller;
     struct coact__stacks *stacks[COACT__STACK_CLASSES];
+    struct coact__stack reserve; /* of class 0; see worker.c */
+    _Atomic bool is_reserve_out;
     struct coact__depot depot;
     struct coact__blocks shared_blocks; /* of threads that are not workers */
     pthread_mutex_t shared_lock;
@@ -247,8 +273,8 @@ coact__worker_settle(struct coact__worker *worker)
 }
 
 /* Make a task ready to be switched to: give it a stack if it has none, or what
-   was on it if it is hibernated.  False:
-   there is none to be had, and the task has been ended. */
+   was on it if it is hibernated.  False: there is none to be had; the task has
+   been ended, or waits for the reserve. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);
 
@@ -292,9 +318,9 @@ coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
     return &next->context;
 }
 
-/* By the task, on its own stack: leave it, and come back to it, on whatever
-   thread.  errno belongs to the task. */
-static inline void
+/* By the task, on its own stack: leave it, and come back to it, on the worker that
+   is returned.  errno belongs to the task. */
+static inline struct coact__worker *
 coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                   enum coact__after after)
 {
@@ -304,6 +330,23 @@ coact__task_leave(struct coact__worker *worker, struct coact__task *task,
                                                            worker);
     coact__worker_settle(worker);
     *worker->errno_at = saved;
+    return worker;
+}
+
+/* A task runs again: somebody may want to know how late. */
+static inline void
+coact__task_note_delay(struct coact__worker *worker, struct coact__task *task)
+{
+    if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+        coact__delays_note(worker, task);
+    }
+}
+
+static inline void
+coact__task_leave_noted(struct coact__worker *worker, struct coact__task *task,
+                        enum coact__after after)
+{
+    coact__task_note_delay(coact__task_leave(worker, task, after), task);
 }
 
 #endif

@@ -44,6 +44,7 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     atomic_store_explicit(&task->hibernates, COACT__HIBERNATES_NEVER,
                           memory_order_relaxed);
     atomic_store_explicit(&task->is_hibernated, false, memory_order_relaxed);
+    task->on_reserve = false;
     coact__inbox_open(&task->inbox);
 }
 
@@ -60,6 +61,7 @@ ready_elsewhere(struct coact__task *task)
 {
     // Once it is there it may run, end, and be another already.
     struct coact__scheduler *scheduler = task->scheduler;
+    coact__runnable_wishes(&task->runnable, COACT__ROLES);
     coact__globalq_push(&scheduler->global, &task->runnable);
     coact__park_announce(scheduler);
 }
@@ -82,10 +84,10 @@ bool
 coact__task_start(struct coact__task *task)
 {
     struct coact__worker *worker = worker_here(task->scheduler);
-    if (worker != NULL && coact__worker_current(worker) != NULL) {
+    if (worker != NULL && coact__worker_current(worker) != NULL &&
+        task->runnable.rank == COACT__RANK_PATIENT) {
         return coact__ready_put_fresh(&worker->ready, &task->runnable);
     }
-    task->runnable.rank = COACT__RANK_PATIENT;
     if (worker != NULL) {
         coact__ready_put(&worker->ready, &task->runnable);
     } else {
@@ -144,24 +146,38 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 {
     struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        coact__task_leave(worker, task,
-                          how == COACT__INBOX_LISTENING
-                              ? coact__task_listens_for_ever(task)
-                              : COACT__AFTER_DEAF);
+        coact__task_leave_noted(worker, task,
+                                how == COACT__INBOX_LISTENING
+                                    ? coact__task_listens_for_ever(task)
+                                    : COACT__AFTER_DEAF);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
     coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
-    coact__task_leave(worker, task,
-                      how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
-                                                    : COACT__AFTER_DEAF);
-    coact__timer_cancel(&alarm.timer);
+    worker =
+        coact__task_leave(worker, task,
+                          how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
+                                                        : COACT__AFTER_DEAF);
+    if (coact__timer_cancel(&alarm.timer)) {
+        coact__task_note_delay(worker, task);
+    } else {
+        coact__delays_note_late(worker, task, deadline_ns);
+    }
 }
 
 void
 coact__task_yield(struct coact__task *task)
 {
-    coact__task_leave(worker_of_current(task), task, COACT__AFTER_YIELD);
+    coact__task_leave_noted(worker_of_current(task), task, COACT__AFTER_YIELD);
+}
+
+void
+coact__task_change_role(struct coact__task *task, uint8_t role)
+{
+    struct coact__worker *worker = worker_of_current(task);
+    coact__roles_use(&task->scheduler->roles, role);
+    task->runnable.role = role;
+    coact__task_leave_noted(worker, task, COACT__AFTER_CHANGE);
 }
 
 void

@@ -8,7 +8,8 @@
  *
  * A task takes a stack when it first runs, not when it is started.  One that
  * ends a run with COACT__AFTER_REST gives it back, and begins anew, on another
- * stack, when something arrives.
+ * stack, when something arrives.  If there is none to be had then, it gets the
+ * scheduler's reserve, to end on without a wait.
  *
  * A task's memory is its owner's and must be type-stable: late wake-ups may
  * reach it after its end, and find a closed inbox or a task that looks again
@@ -35,10 +36,12 @@ struct coact__worker;
 /* What the worker does with a task that has just been switched away from. */
 enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
+    COACT__AFTER_CHANGE, /* to the queue of another role */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
     COACT__AFTER_DROWSE, /* the same, for as long as may be: it may hibernate */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
+    COACT__AFTER_AGAIN,  /* its stack goes back; then as YIELD */
     COACT__AFTER_END     /* its stack goes back, and `ended` is called */
 };
 
@@ -48,8 +51,9 @@ struct coact__task {
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
-    void *_Atomic gate; /* the owner's: what is asked before something is
-                           pushed; NULL: nothing */
+    _Atomic uint32_t generation;     /* the owner's: the use of this memory */
+    _Atomic bool is_gated; /* the owner's: ask before something is pushed */
+    bool on_reserve;       /* this run is its last, and must not wait */
     struct coact__context context; /* fcontext is NULL while it has no stack,
                                       and while it is hibernated */
     struct coact__stack stack;     /* low is NULL while it has none */
@@ -108,6 +112,8 @@ struct coact__inbox_node *coact__task_close(struct coact__task *task);
 void coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                       int64_t deadline_ns);
 void coact__task_yield(struct coact__task *task);
+/* Go on when it is that role's turn; the time until now is the old one's. */
+void coact__task_change_role(struct coact__task *task, uint8_t role);
 _Noreturn void coact__task_end(struct coact__task *task);
 
 #endif

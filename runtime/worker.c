@@ -30,7 +30,7 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
-#define LONG_RUNS 2
+#define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
 
@@ -47,11 +47,33 @@ take_stack(struct coact__worker *worker, struct coact__task *task)
                              &task->stack, NULL) == 0;
 }
 
+/* A task that has run before may have clean-ups, and they need a stack: the one
+   that is kept for that.  It comes back soon, since who is on it does not wait.
+   Acquire and release: the stack, between those who have it. */
+static bool
+take_reserve(struct coact__worker *worker, struct coact__task *task)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    if (atomic_exchange_explicit(&scheduler->is_reserve_out, true,
+                                 memory_order_acquire)) {
+        return false;
+    }
+    task->stack = scheduler->reserve;
+    task->stack_class = 0;
+    task->on_reserve = true;
+    return true;
+}
+
 static void
 give_stack(struct coact__worker *worker, struct coact__task *task)
 {
     coact__context_fini(&task->context);
-    if (task->stack_class == 0 && worker->stack_count < COACT__WORKER_STACKS) {
+    if (COACT__UNLIKELY(task->on_reserve)) {
+        task->on_reserve = false;
+        atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
+                              memory_order_release);
+    } else if (task->stack_class == 0 &&
+               worker->stack_count < COACT__WORKER_STACKS) {
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],
@@ -66,7 +88,7 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < LONG_RUNS
+    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
                               ? COACT__RANK_PROMPT
                               : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
@@ -85,6 +107,27 @@ fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
     }
 }
 
+static void
+line_up(struct coact__worker *worker, struct coact__task *task)
+{
+    task->runnable.rank = COACT__RANK_PATIENT;
+    coact__ready_put(&worker->ready, &task->runnable);
+}
+
+/* It has ended its run, and has no stack any more. */
+static void
+settle_bare(struct coact__worker *worker, struct coact__task *task,
+            enum coact__after after)
+{
+    if (after == COACT__AFTER_REST) {
+        fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    } else if (after == COACT__AFTER_AGAIN) {
+        line_up(worker, task);
+    } else {
+        task->scheduler->options.ended(task);
+    }
+}
+
 void
 coact__worker_settle_left(struct coact__worker *worker,
                           struct coact__task *task)
@@ -100,16 +143,16 @@ coact__worker_settle_left(struct coact__worker *worker,
         fall_asleep(worker, task, COACT__INBOX_DEAF);
         break;
     case COACT__AFTER_YIELD:
-        task->runnable.rank = COACT__RANK_PATIENT;
+        line_up(worker, task);
+        break;
+    case COACT__AFTER_CHANGE:
         coact__ready_put(&worker->ready, &task->runnable);
         break;
     case COACT__AFTER_REST:
-        give_stack(worker, task);
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-        break;
+    case COACT__AFTER_AGAIN:
     case COACT__AFTER_END:
         give_stack(worker, task);
-        task->scheduler->options.ended(task);
+        settle_bare(worker, task, task->after);
         break;
     }
 }
@@ -124,7 +167,7 @@ can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
            heir->context.fcontext == NULL && heir->stack.low == NULL &&
-           heir->stack_class == task->stack_class;
+           !task->on_reserve && heir->stack_class == task->stack_class;
 }
 
 static void
@@ -137,11 +180,7 @@ inherit(struct coact__worker *worker, struct coact__task *task,
     task->stack.low = NULL;
     task->context = (struct coact__context){0};
     coact__worker_enter(worker, heir);
-    if (after == COACT__AFTER_REST) {
-        fall_asleep(worker, task, COACT__INBOX_LISTENING);
-    } else {
-        task->scheduler->options.ended(task);
-    }
+    settle_bare(worker, task, after);
 }
 
 /* The next one as it is: it may have no stack yet. */
@@ -161,6 +200,9 @@ begin(void *arg, void *pass)
     struct coact__task *task = arg;
     coact__worker_settle(pass);
     for (;;) {
+        if (COACT__UNLIKELY(task->runnable.ready_at != 0)) {
+            coact__delays_note(coact__worker_here(), task);
+        }
         enum coact__after after = task->scheduler->options.run(task);
         struct coact__worker *worker = coact__here()->worker;
         struct coact__task *next = next_unprepared(worker);
@@ -191,7 +233,12 @@ coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
         coact__hibernate_end(worker, task);
         return true;
     }
-    if (!take_stack(worker, task)) {
+    bool has_run = !task->runnable.is_fresh;
+    if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
+        if (has_run) {
+            line_up(worker, task); // until the reserve is back
+            return false;
+        }
         // What it does to end is not done by who runs here.
         struct coact__task *current = coact__worker_current(worker);
         coact__worker_set_current(worker, NULL);
@@ -211,20 +258,37 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
-/* A look is due.  Who ran since the last one, alone, has had all of the time:
-   nobody but us has it in his hands before it is settled. */
+/* It has run alone, since `began_ns`: nobody but us has it in his hands before it
+   is settled. */
 static void
-judge_run(struct coact__worker *worker, uint64_t dispatches_before)
+judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
-    bool was_alone =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-        dispatches_before + 1;
-    if (coact__oracle_now_ns() - looked_ns(worker) < LONG_RUN_NS) {
+    if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
         left->long_runs = 0;
-    } else if (was_alone && left->long_runs < UINT8_MAX) {
+    } else if (left->long_runs < UINT8_MAX) {
         left->long_runs++;
     }
+}
+
+/* ---- Turns ---- */
+
+/* What has passed since the last time was the role's whose turn it was. */
+static void
+charge(struct coact__worker *worker, int64_t now)
+{
+    coact__roles_charge(&worker->scheduler->roles, worker->ready.role,
+                        now - worker->charged_ns);
+    worker->charged_ns = now;
+}
+
+static void
+change_turn(struct coact__worker *worker, uint32_t role, uint32_t urgent)
+{
+    if (role != worker->ready.role) {
+        charge(worker, coact__oracle_now_ns());
+    }
+    coact__ready_turn(&worker->ready, role, urgent);
 }
 
 /* From the loop: run a task, and whatever it switches to. */
@@ -235,13 +299,14 @@ run(struct coact__worker *worker, struct coact__task *task)
         !coact__worker_prepare(worker, task)) {
         return;
     }
-    uint64_t before =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    // With a look due behind it, it switches to nobody but us.
+    bool is_alone = worker->until_look == 1;
+    int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
-    if (worker->until_look == 1) {
-        judge_run(worker, before);
+    if (is_alone) {
+        judge_run(worker, began_ns);
     }
     coact__worker_settle(worker);
 }
@@ -251,7 +316,13 @@ coact__worker_run_alone(struct coact__worker *worker,
                         struct coact__runnable *runnable)
 {
     worker->until_look = 1; // so that it switches to nobody but us
+    worker->charged_ns = coact__oracle_now_ns();
+    // It is judged by the time that it has had, not by how long we looked.
+    atomic_store_explicit(&worker->looked_ns, worker->charged_ns,
+                          memory_order_relaxed);
+    coact__ready_turn(&worker->ready, runnable->role, 0);
     run(worker, (struct coact__task *)runnable);
+    charge(worker, coact__oracle_now_ns());
 }
 
 /* ---- Looking ---- */
@@ -261,8 +332,8 @@ coact__worker_look(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     int64_t now = coact__oracle_now_ns();
-    coact__roles_charge(&scheduler->roles, worker->ready.role,
-                        now - looked_ns(worker));
+    charge(worker, now);
+    coact__ready_want_sample(&worker->ready);
     atomic_store_explicit(&worker->looked_ns, now, memory_order_relaxed);
     worker->looks++;
     uint32_t n = coact__scheduler_workers(scheduler);
@@ -285,6 +356,32 @@ coact__worker_look(struct coact__worker *worker)
     }
 }
 
+/* Roles on different workers never meet in one queue, and each would have all of
+   its own: if another worker keeps tasks of a role waiting whose clock is far
+   behind that of the role that runs here, some of them are for us. */
+static void
+help_laggard(struct coact__worker *worker)
+{
+    struct coact__scheduler *scheduler = worker->scheduler;
+    uint32_t own = coact__ready_waiting(&worker->ready);
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        uint32_t theirs = coact__ready_waiting(&other->ready) & ~own &
+                          ~(UINT32_C(1) << worker->ready.role);
+        for (; other != worker && theirs != 0; theirs &= theirs - 1) {
+            uint32_t role = (uint32_t)__builtin_ctz(theirs);
+            if (coact__roles_lag(&scheduler->roles, role, worker->ready.role) >
+                    LAG_NS &&
+                coact__ready_steal_role(&worker->ready, &other->ready, role) >
+                    0) {
+                coact__worker_count(&worker->steals, 1);
+                return;
+            }
+        }
+    }
+}
+
 /* A look is due: adapt to how long the dispatches since the last one took. */
 static void
 look_in_passing(struct coact__worker *worker)
@@ -299,20 +396,22 @@ look_in_passing(struct coact__worker *worker)
         worker->look_every += 1 + worker->look_every / 8;
     }
     worker->until_look = worker->look_every;
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
+        help_laggard(worker);
+    }
 }
 
 /* ---- Finding one ---- */
 
-static struct coact__runnable *
-from_global(struct coact__worker *worker, uint32_t most)
+/* To our own lines, where their rank and role decide. */
+static void
+take_from_global(struct coact__worker *worker)
 {
     struct coact__batch batch = {0};
-    if (coact__globalq_pop(&worker->scheduler->global, most, &batch) == 0) {
-        return NULL;
+    if (coact__globalq_pop(&worker->scheduler->global, GLOBAL_BATCH, &batch) >
+        0) {
+        coact__ready_put_all(&worker->ready, &batch);
     }
-    struct coact__runnable *first = coact__batch_pop(&batch);
-    coact__ready_put_all(&worker->ready, &batch);
-    return first;
 }
 
 static bool
@@ -383,30 +482,30 @@ static void
 give_turn(struct coact__worker *worker)
 {
     struct coact__ready *ready = &worker->ready;
-    uint32_t waiting = coact__ready_waiting(ready);
-    if (coact__ready_has_slot(ready) ||
-        ready->fresh_first != ready->fresh_end) {
-        waiting |= UINT32_C(1) << ready->role;
-    }
+    uint32_t waiting = coact__ready_roles(ready);
     if (waiting == 0) {
         return;
     }
     uint32_t urgent = 0;
     uint32_t role =
         coact__roles_choose(&worker->scheduler->roles, waiting, &urgent);
-    coact__ready_turn(ready, role, urgent);
+    change_turn(worker, role, urgent);
 }
 
 static struct coact__runnable *
 next_local(struct coact__worker *worker)
 {
     if (coact__oracle_is_simulated()) {
-        return pick_by_oracle(worker);
+        struct coact__runnable *picked = pick_by_oracle(worker);
+        if (picked != NULL) {
+            change_turn(worker, picked->role, 0);
+        }
+        return picked;
     }
     if (!coact__worker_has_queued(worker)) {
         return NULL;
     }
-    if (worker->scheduler->roles.count > 1) {
+    if (coact__roles_are_several(&worker->scheduler->roles)) {
         give_turn(worker);
     }
     return coact__ready_pop(&worker->ready);
@@ -415,16 +514,14 @@ next_local(struct coact__worker *worker)
 static struct coact__runnable *
 next_task(struct coact__worker *worker)
 {
-    struct coact__runnable *found = NULL;
     if (--worker->until_look == 0) {
         look_in_passing(worker);
-        found = from_global(worker, GLOBAL_BATCH);
+        take_from_global(worker);
     }
+    struct coact__runnable *found = next_local(worker);
     if (found == NULL) {
+        take_from_global(worker);
         found = next_local(worker);
-    }
-    if (found == NULL) {
-        found = from_global(worker, GLOBAL_BATCH);
     }
     if (found == NULL) {
         coact__worker_look(worker);
@@ -494,18 +591,30 @@ wait_a_little(struct coact__worker *worker)
     }
     atomic_store_explicit(&scheduler->trials.somebody_spins, false,
                           memory_order_relaxed);
+    worker->charged_ns = coact__oracle_now_ns(); // nobody's time
     return has_found;
+}
+
+/* Park; who sleeps uses nothing. */
+static bool
+rest(struct coact__worker *worker, bool (*park)(struct coact__worker *worker))
+{
+    bool goes_on = park(worker);
+    worker->charged_ns = coact__oracle_now_ns();
+    return goes_on;
 }
 
 /* The rest of a round in which nothing was to be run. */
 static bool
 go_idle(struct coact__worker *worker)
 {
-    if (coact__worker_steal(worker) || wait_a_little(worker)) {
+    // It was there and not to be had: we were asked to look up in between.
+    if (coact__worker_has_queued(worker) || coact__worker_steal(worker) ||
+        wait_a_little(worker)) {
         return true;
     }
     worker->until_look = 1; // who comes back looks first
-    return coact__park(worker);
+    return rest(worker, coact__park);
 }
 
 /* Asked to look up, or on trial and of no use: park.  False: the thread ends. */
@@ -520,14 +629,15 @@ see_to_orders(struct coact__worker *worker)
         worker->until_look = 1;
         if (!coact__lookout_come_back(worker)) {
             hand_over(worker);
-            return coact__park_anyway(worker);
+            charge(worker, coact__oracle_now_ns());
+            return rest(worker, coact__park_anyway);
         }
     }
     if (worker->trial.is_on &&
         coact__trial_has_failed(worker, looked_ns(worker))) {
         worker->trial.is_on = false;
         hand_over(worker);
-        return coact__park_anyway(worker); // our own news would keep us
+        return rest(worker, coact__park_anyway); // our own news would keep us
     }
     return true;
 }

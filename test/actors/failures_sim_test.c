@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "runtime/memory.h"
-#include "test/actors/peers.h"
+#include "test/actors/server_world.h"
 #include "test/support/sim.h"
 
 #define MOST_POINTS 5000
@@ -289,6 +289,47 @@ START_TEST(timers_names_arenas_and_clean_ups_fail_alone)
 END_TEST
 
 static void
+is_served(peer_self self, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        struct tally tally = {0};
+        peer_ref server;
+        coact_monitor_id monitor;
+        if (coact_serve_with(peer, &server, tally_handle, &tally,
+                             .init = tally_init, .monitor = &monitor,
+                             .stack_bytes = i == 2 ? 500000 : 0) < 0) {
+            continue;
+        }
+        for (uint64_t n = 0; n < 3; n++) {
+            struct answer a = {0};
+            int rc = coact_ask(server, question, &a, IN_TIME, .n = n);
+            ck_assert_msg(rc == 0 ? a.n == n + 1
+                                  : rc == -ENOMEM || rc == -EPIPE ||
+                                        rc == -EOWNERDEAD || rc == -ESRCH,
+                          "%d", rc);
+        }
+        coact_kill(server.ref);
+        struct coact_down down = expect_down(self);
+        ck_assert_msg(down.reason.code == COACT_KILLED ||
+                          down.reason.code == -ENOMEM,
+                      "%d", down.reason.code);
+        // A monitor for which there is no memory fires at once.
+        while (coact_is_alive(server.ref) && coact_yield() == 0) {
+        }
+        ck_assert_uint_le(tally.inits, 1);
+        ck_assert_uint_le(tally.clean_ups, tally.inits);
+        ck_assert(down.reason.code == -ENOMEM ||
+                  tally.clean_ups == tally.inits);
+    }
+}
+START_TEST(a_server_that_gets_no_memory_ends_and_says_so)
+{
+    sweep(is_served, false);
+}
+END_TEST
+
+static void
 full_house(peer_self self, void *arg)
 {
     (void)self, (void)arg;
@@ -313,4 +354,5 @@ SUITE_MAIN("failures_sim", a_runtime_whose_start_fails_anywhere_leaves_nothing,
            a_link_or_monitor_that_was_made_says_its_news_whatever_fails_later,
            an_ask_or_send_that_fails_destroys_what_it_was_given,
            timers_names_arenas_and_clean_ups_fail_alone,
+           a_server_that_gets_no_memory_ends_and_says_so,
            a_runtime_stops_though_everything_fails)
