@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/life.h"
 #include "test/actors/server_world.h"
 
 /* ---- At rest ------------------------------------------------------------- */
@@ -23,10 +24,10 @@ many_at_rest(peer_self self, void *arg)
 {
     (void)self, (void)arg;
     peer_ref *servers = calloc(MANY, sizeof(*servers));
-    struct tally tally = {0};
+    struct tally *tallies = calloc(MANY, sizeof(*tallies));
     for (int i = 0; i < MANY; i++) {
-        ck_assert_int_eq(coact_serve(peer, &servers[i], tally_handle, &tally),
-                         0);
+        ck_assert_int_eq(
+            coact_serve(peer, &servers[i], tally_handle, &tallies[i]), 0);
     }
     wait_until_at_rest(MANY);
     ck_assert_uint_lt(stacks_in_use(), STACKS_OF_WORKERS);
@@ -45,6 +46,7 @@ many_at_rest(peer_self self, void *arg)
         int code = join_peer(servers[i]).code;
         ck_assert(code == COACT_KILLED || code == COACT_NOPROC);
     }
+    free(tallies);
     free(servers);
 }
 START_TEST(ten_thousand_servers_hold_no_stack_at_rest)
@@ -602,6 +604,58 @@ START_TEST(a_server_hears_of_whom_it_monitors_and_is_linked_to)
 }
 END_TEST
 
+/* Whether stacks come back to the worker that needs one is chance: a server
+   answers, or it ends in order. */
+enum { FRAIL = 300 };
+
+static void
+short_of_stacks(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    struct tally *tallies = calloc(FRAIL, sizeof(*tallies));
+    peer_ref *servers = calloc(FRAIL, sizeof(*servers));
+    for (int i = 0; i < FRAIL; i++) {
+        ck_assert_int_eq(coact_serve_with(peer, &servers[i], tally_handle,
+                                          &tallies[i], .init = tally_init),
+                         0);
+    }
+    wait_until_at_rest(FRAIL);
+    struct coact__stacks *stacks = coact_runtime_here()->scheduler.stacks[0];
+    pthread_mutex_lock(&stacks->lock);
+    stacks->max_stacks = stacks->in_use;
+    pthread_mutex_unlock(&stacks->lock);
+    for (bool is_alive = true; is_alive;) {
+        peer_ref p = spawn_peer(idle_body, NULL);
+        ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
+        is_alive = coact_is_alive(p.ref);
+    }
+    for (int i = 0; i < FRAIL; i++) {
+        (void)coact_send(servers[i], go, 0);
+    }
+    uint32_t ended = 0;
+    for (int i = 0; i < FRAIL; i++) {
+        struct answer a = {0};
+        int rc = coact_ask(servers[i], question, &a, IN_TIME, .n = 1);
+        ck_assert_msg(rc == 0 || rc == -EOWNERDEAD || rc == -ESRCH, "%s",
+                      coact_strerror(rc));
+        coact_kill(servers[i].ref);
+        join_peer(servers[i]);
+        ck_assert_uint_eq(tallies[i].clean_ups, 1);
+        ended += rc < 0;
+    }
+    pthread_mutex_lock(&stacks->lock);
+    stacks->max_stacks += 1000;
+    pthread_mutex_unlock(&stacks->lock);
+    ck_assert_uint_gt(ended, 0);
+    free(tallies);
+    free(servers);
+}
+START_TEST(servers_that_get_no_stack_on_several_workers_clean_up_all_the_same)
+{
+    conduct(2, short_of_stacks, NULL);
+}
+END_TEST
+
 /* ---- Init ---------------------------------------------------------------- */
 
 static int
@@ -759,6 +813,7 @@ SUITE_MAIN("server", ten_thousand_servers_hold_no_stack_at_rest,
            a_handler_that_exits_loses_no_message_that_it_holds,
            a_server_at_rest_ends_with_whom_it_is_linked_to,
            a_server_hears_of_whom_it_monitors_and_is_linked_to,
+           servers_that_get_no_stack_on_several_workers_clean_up_all_the_same,
            an_init_that_fails_ends_the_server_with_its_reason,
            what_init_makes_is_the_state_and_the_argument_goes_back,
            a_body_has_no_init, s35_a_server_at_rest_gets_its_ticks)
