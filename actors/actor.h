@@ -70,7 +70,7 @@ struct coact_options {
     coact_role role;             /* all zero: the spawner's */
     bool account;                /* open one for it: account.h */
     bool sender_role; /* each message is handled in the role of its sender */
-    int (*init)(void **state);   /* of a server; see server.h */
+    int (*init)(void **state); /* of a server; see server.h */
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function

@@ -157,7 +157,7 @@ struct coact__actor {
         word; /* anyone's: generation << 32 | COACT__ACTOR_ flags */
     struct coact__extra *extra;
     const struct coact_mailbox *_Atomic mailbox; /* read by the node, too */
-    void (*body)(void); /* of a server its handler */
+    void (*body)(void);                          /* of a server its handler */
     union {
         void *arg; /* of a server that has begun its state */
         struct coact__actor *next_free; /* of a slot that nobody has */

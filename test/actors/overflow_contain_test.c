@@ -124,8 +124,7 @@ static void
 digging_handle(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m):
         (void)dig();
         break;

@@ -144,7 +144,7 @@ scenario(void *arg)
 START_TEST(s18_servers_keep_order_and_lose_no_call_under_any_schedule)
 {
     struct world world;
-    sim_each_seed(100, scenario, &world);
+    sim_each_seed(50, scenario, &world);
 }
 END_TEST
 
@@ -155,8 +155,7 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m): {
         flood->turns++;
         peer_ref me = {self.ref};
@@ -198,8 +197,7 @@ static void
 working_handle(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m): {
         working++;
         working_most = working > working_most ? working : working_most;
@@ -342,8 +340,7 @@ static void
 forgetful_handle(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m):
         (void)coact_mutex_lock(&mutex);
         break;
@@ -437,8 +434,7 @@ frail_handle(peer_turn self, void *state)
 {
     struct frail *frail = state;
     frail->calls++;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m):
         frail->kept = coact_keep(m);
         break;

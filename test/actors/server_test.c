@@ -174,8 +174,7 @@ twice_handle(peer_turn self, void *state)
 {
     uint32_t *arms = state;
     for (int i = 0; i < 3; i++) {
-        COACT_HANDLE(self)
-        {
+        COACT_HANDLE(self) {
         case COACT_ON(question, m): {
             *arms += 1;
             coact_reply(m, .n = *arms);
@@ -212,8 +211,7 @@ static void
 keeping_handle(peer_turn self, void *state)
 {
     struct kept *kept = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m):
         kept->question = coact_keep(m);
         atomic_store_explicit(&kept->is_there, true, memory_order_release);
@@ -272,8 +270,7 @@ static void
 suspending_handle(peer_turn self, void *state)
 {
     struct tally *tally = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m): {
         // On the stack, over a wait; the message is still there behind it.
         uint64_t mine[64];
@@ -352,8 +349,7 @@ static void
 asking_handle(peer_turn self, void *state)
 {
     const peer_ref *below = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m): {
         struct answer a = {0};
         int rc = coact_ask(*below, question, &a, coact_deadline_of(m),
@@ -400,8 +396,7 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m): {
         atomic_fetch_add_explicit(&flood->turns, 1, memory_order_relaxed);
         peer_ref me = {self.ref};
@@ -515,8 +510,7 @@ static void
 exits_holding(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(parcel, m):
         (void)coact_keep(m);
         break;
