@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/hibernate.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/role_internal.h"
@@ -152,6 +153,12 @@ check_spawn(const struct coact_options *options, struct birth *birth)
         return coact__misuse(birth->runtime, -EINVAL, call,
                              "there is no role %u", (unsigned)options->role.id);
     }
+    if ((unsigned)options->hibernate > COACT_HIBERNATE_AT_ONCE) {
+        return coact__misuse(birth->runtime, -EINVAL, "coact_spawn",
+                             "hibernate is %d, which is none of "
+                             "COACT_HIBERNATE_...",
+                             (int)options->hibernate);
+    }
     if (options->stack_bytes > most_stack_bytes(birth->runtime)) {
         return coact__misuse(birth->runtime, -EINVAL, call,
                              "stack_bytes is %zu, and the most is %zu",
@@ -172,12 +179,21 @@ check_spawn(const struct coact_options *options, struct birth *birth)
                : 0;
 }
 
+/* Supervisors and the like are known to behave before they have run. */
+static bool
+is_ours(const struct coact_mailbox *mailbox)
+{
+    return mailbox->name[0] == 'c' && strncmp(mailbox->name, "coact_", 6) == 0;
+}
+
 static void
 prepare_slot(struct birth *birth, const struct coact_options *options,
              uint8_t role)
 {
     struct coact__actor *actor = birth->actor;
     coact__task_init(&actor->task, actor->task.scheduler, role);
+    actor->task.runnable.rank =
+        is_ours(birth->mailbox) ? COACT__RANK_PROMPT : COACT__RANK_PATIENT;
     atomic_store_explicit(&actor->mailbox, birth->mailbox,
                           memory_order_relaxed);
     actor->body = birth->body;
@@ -386,6 +402,7 @@ spawn(struct birth *birth, const struct coact_options *options, coact_ref *out)
         prepare_slot(birth, options, role_of(birth, options));
         birth->actor->task.stack_class =
             stack_class_for(birth->runtime, options->stack_bytes);
+        coact__hibernate_allow(birth->actor, options->hibernate);
         rc = coact_ref_is_none(birth->supervisor)
                  ? 0
                  : set_supervisor(birth->actor, birth->supervisor,
@@ -414,7 +431,8 @@ is_plain(const struct coact_options *options)
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
            options->role.id == 0 && !options->account &&
-           !options->sender_role && options->init == NULL;
+           !options->sender_role &&
+           options->hibernate == COACT_HIBERNATE_NEVER && options->init == NULL;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long

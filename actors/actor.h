@@ -46,6 +46,17 @@ enum coact_overflow {
     COACT_BLOCK   /* the same for coact_send; coact_send_wait waits for room */
 };
 
+/* Whether an actor's stack may be put away while it waits in a receive without
+   a deadline.  Its pages go back to the system, all but a copy of the few bytes
+   in use, and it wakes at the same address: its own pointers stay good.  What
+   others reach in its stack meanwhile is zeros.  So an actor that has lent a
+   variable (to an actor as its argument, to a thread, to a library) must not. */
+enum coact_hibernate {
+    COACT_HIBERNATE_NEVER,
+    COACT_HIBERNATE_LATER,  /* after the runtime's hibernate_after_ns of rest */
+    COACT_HIBERNATE_AT_ONCE /* soon after it begins to wait */
+};
+
 /* One watch over another actor; names a monitor, and can be compared. */
 typedef struct coact_monitor_id {
     uint64_t id; /* 0 names none */
@@ -70,6 +81,7 @@ struct coact_options {
     coact_role role;             /* all zero: the spawner's */
     bool account;                /* open one for it: account.h */
     bool sender_role; /* each message is handled in the role of its sender */
+    enum coact_hibernate hibernate;
     int (*init)(void **state); /* of a server; see server.h */
 };
 
@@ -97,6 +109,11 @@ COACT_API coact_ref coact_self(void);
 /* Change the label under which we appear in logs and lists; copied.
    from actor, waits no, fails ENOMEM EPERM */
 COACT_API int coact_set_label(const char *label);
+
+/* Say from when on our stack may be put away while we wait: the option, changed
+   for the receives to come.
+   from actor, waits no, fails EINVAL EPERM */
+COACT_API int coact_set_hibernate(enum coact_hibernate when);
 
 /* Let this thread, which is not an actor, call coact: spawn, send, ask.  Pair
    with coact_detach, before the runtime is freed.
@@ -341,6 +358,14 @@ COACT_API int coact_sleep(int64_t deadline_ns);
 /* Let others run.
    from actor, waits yes, fails ECANCELED EPERM */
 COACT_API int coact_yield(void);
+
+/* For loops that compute for long: let others run if it is time for that, and
+   find out whether we are asked to end.  It costs some nanoseconds where nothing
+   asks, so it may stand in an inner loop.  Others run when we have had two
+   milliseconds, when a role with a target has somebody ready on our worker, or
+   when another works in its place already.
+   from actor, waits yes, fails ECANCELED EPERM */
+COACT_API int coact_checkpoint(void);
 
 typedef struct coact_timer_id {
     uint64_t id; /* 0 names none */

@@ -18,6 +18,7 @@
 #include "actors/isolated.h"
 #include "actors/isolated_sweeper.h"
 #include "actors/node.h"
+#include "actors/stuck.h"
 #include "actors/supervisor_mail.h"
 #include "mailbox/codec.h"
 #include "runtime/memory.h"
@@ -192,6 +193,7 @@ spawn_body(struct inmate *inmate)
         .mailbox_messages = sentence->mailbox_messages,
         .overflow = (enum coact_overflow)sentence->overflow,
         .trap_exit = sentence->trap_exit,
+        .hibernate = (enum coact_hibernate)sentence->hibernate,
         .monitor = &inmate->monitor,
     };
     return coact__spawn_child(inmate->body->mailbox, inmate->body->body,
@@ -367,6 +369,7 @@ start_runtime(struct inmate *inmate)
     options.host_driven = false;
     options.node =
         (struct coact_node_options){.heartbeat_ns = sentence->heartbeat_ns};
+    coact__stuck_prepare_default(options.backtrace_signal);
     int rc = coact_start(&options, &inmate->runtime);
     if (rc < 0) {
         return rc;

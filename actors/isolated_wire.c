@@ -91,6 +91,7 @@ walk_sentence(struct walk *walk, struct coact__sentence *s)
     WALK(mailbox_messages);
     WALK(overflow);
     WALK(trap_exit);
+    WALK(hibernate);
     WALK(wait_init);
     WALK(workers);
     WALK(runtime_stack_bytes);

@@ -44,6 +44,7 @@ struct coact__sentence {
     uint64_t stack_bytes;
     uint32_t mailbox_messages;
     uint32_t overflow;
+    uint32_t hibernate;
     bool trap_exit, wait_init;
 
     uint32_t workers; /* the runtime's, from here on */

@@ -16,6 +16,7 @@
 #ifndef COACT_ACTORS_LIFE_H
 #define COACT_ACTORS_LIFE_H
 
+#include "actors/hibernate.h"
 #include "mailbox/bound.h"
 #include "mailbox/envelope.h"
 #include "runtime/blocking.h"
@@ -43,6 +44,7 @@ struct coact__family;
 struct coact__role_delays;
 struct coact__mutexes;
 struct coact_limit;
+struct coact__stuck_record;
 struct coact_no_switch;
 
 /* How far its end has come.  It moves only down this list. */
@@ -229,6 +231,12 @@ struct coact_runtime {
     struct coact__actor *free_slots;
     void *names; /* under lock: a tsearch tree */
     struct coact__account *accounts[COACT__ACCOUNT_BUCKETS]; /* under lock */
+
+    struct coact__hibernation hibernation;
+    struct coact__stuck_record *stuck_records; /* one for each worker slot */
+    struct coact__log_limit stuck_limit;
+    _Atomic uint32_t stuck_now;
+    _Atomic uint64_t stuck_ever;
 
     _Atomic bool stopping, stop_requested;
     _Atomic uint64_t next_id; /* of monitors, timers, links */

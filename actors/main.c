@@ -18,6 +18,7 @@
 #include "actors/isolated.h"
 #include "actors/life.h"
 #include "actors/signals.h"
+#include "actors/stuck.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -268,6 +269,7 @@ run(struct play *play, int64_t stop_ns)
 static int
 start_runtime(struct play *play)
 {
+    coact__stuck_prepare_default(play->program->options.backtrace_signal);
     int rc = coact_start(&play->program->options, &play->runtime);
     if (rc < 0) {
         return failed(play, rc, "the runtime could not start");

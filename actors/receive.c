@@ -488,7 +488,8 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     if (must_sleep(actor)) {
         coact__note_wait_on(worker, actor, "receive");
-        coact__task_leave_noted(worker, &actor->task, COACT__AFTER_LISTEN);
+        coact__task_leave_noted(worker, &actor->task,
+                                coact__task_listens_for_ever(&actor->task));
         atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
         if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
             return receive_slowly(deadline_ns, numbers, count);

@@ -8,6 +8,7 @@
 #include "actors/node.h"
 #include "actors/role_internal.h"
 #include "actors/segv.h"
+#include "actors/stuck.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
 
@@ -16,6 +17,8 @@
 #include <time.h>
 
 #define DEFAULT_MAX_ACTORS ((uint32_t)COACT__SLABS * COACT__SLAB_SLOTS)
+
+#define HIBERNATE_AFTER_NS COACT_MS(10000)
 
 /* ---- Starting ---- */
 
@@ -36,6 +39,12 @@ set_options(struct coact_runtime *runtime,
     if (coact__oracle_is_simulated()) {
         ours->host_driven = true;
     }
+    if (ours->hibernate_after_ns < 0) {
+        return -EINVAL;
+    }
+    if (ours->hibernate_after_ns == 0) {
+        ours->hibernate_after_ns = HIBERNATE_AFTER_NS;
+    }
     ours->abort_on_misuse = ours->abort_on_misuse || COACT_ABORT_ON_MISUSE;
     coact__log_init(&runtime->log, ours->log_level, ours->log,
                     ours->log_context);
@@ -49,10 +58,12 @@ set_options(struct coact_runtime *runtime,
                              sizeof(runtime->incarnation));
     }
     runtime->where = (uint64_t)runtime->incarnation << 32 | runtime->node;
-    return coact__segv_contain(runtime);
+    int rc = coact__stuck_prepare(ours->backtrace_signal);
+    return rc < 0 ? rc : coact__segv_contain(runtime);
 }
 
-/* At each look of a worker at the world: has coact_request_stop been here? */
+/* At each look of a worker at the world: has coact_request_stop been here?  Is
+   anybody to be hibernated? */
 static void
 look(void *owner)
 {
@@ -62,6 +73,7 @@ look(void *owner)
         coact__begin_stop(runtime);
     }
     coact__delays_look(runtime, coact__oracle_now_ns());
+    coact__hibernation_look(runtime);
 }
 
 static void
@@ -69,6 +81,7 @@ free_rows(struct coact_runtime *runtime)
 {
     coact__free(runtime->counts);
     coact__free(runtime->slot_caches);
+    coact__free(runtime->stuck_records);
 }
 
 /* What each worker has for itself; the last row of counts is for all others. */
@@ -79,7 +92,9 @@ new_rows(struct coact_runtime *runtime, uint32_t workers)
         coact__alloc_zeroed((workers + 1) * sizeof(struct coact__counts));
     runtime->slot_caches =
         coact__alloc_zeroed(workers * sizeof(struct coact__slot_cache));
-    if (runtime->counts == NULL || runtime->slot_caches == NULL) {
+    runtime->stuck_records = coact__stuck_records_new(workers);
+    if (runtime->counts == NULL || runtime->slot_caches == NULL ||
+        runtime->stuck_records == NULL) {
         free_rows(runtime);
         return -ENOMEM;
     }
@@ -116,6 +131,11 @@ start_scheduler(struct coact_runtime *runtime)
         .run = coact__actor_run,
         .ended = coact__actor_ended,
         .look = look,
+        .stand_ins = ours->stand_ins,
+        .hog_ns = ours->hog_ns,
+        .hog_report_ns = ours->hog_report_ns,
+        .stuck = coact__stuck_tell,
+        .stuck_over = coact__stuck_over,
         .no_stack = coact__actor_no_stack};
     if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
         return rc;
@@ -302,10 +322,22 @@ kill_one(void *context, struct coact__actor *actor, uint32_t generation)
     return true;
 }
 
+enum { NAMED_MOST = 20 };
+
+/* Those that have not ended, and how many they are by now. */
+struct late {
+    struct coact_runtime *runtime;
+    uint32_t count;
+};
+
 static bool
 blame(void *context, struct coact__actor *actor, uint32_t generation)
 {
-    struct coact_runtime *runtime = context;
+    struct late *late = context;
+    struct coact_runtime *runtime = late->runtime;
+    if (++late->count > NAMED_MOST) {
+        return true; // a million of them would be no help
+    }
     pthread_mutex_lock(&runtime->lock);
     const char *doing =
         atomic_load_explicit(&actor->doing, memory_order_relaxed);
@@ -390,7 +422,13 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         await_empty(runtime, deadline_ns);
     }
     if (!is_empty(runtime)) {
-        each_alive(runtime, blame, runtime);
+        struct late late = {.runtime = runtime};
+        each_alive(runtime, blame, &late);
+        if (late.count > NAMED_MOST) {
+            coact__log(runtime, COACT_LOG_ERROR,
+                       "stop: and %u others have not ended",
+                       late.count - NAMED_MOST);
+        }
         return -ETIMEDOUT;
     }
     int rc = await_blocking(runtime, deadline_ns);

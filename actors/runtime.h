@@ -59,6 +59,26 @@ enum coact_on_stack_overflow {
        sanitizer it is ABORT, for the sanitizer reports it. */
 };
 
+/* An actor that does not come back: it computes without a wait, or sleeps in a
+   system call that coact does not know.  Meanwhile another thread works in the
+   place of its worker. */
+struct coact_stuck {
+    coact_ref actor;
+    const char *label, *mailbox, *role;
+    bool is_over;     /* it has come back; else it is still at it */
+    int64_t since_ns; /* when that run began, within a few milliseconds */
+    int64_t for_ns;   /* how long that is by now, or was in all */
+    int64_t cpu_ns;   /* how much of that it has computed; -1: unknown */
+    const char *call; /* the system call that it sleeps in; NULL: it computes */
+    const char *message; /* the type of what it has received and is about to
+                            handle; NULL: nothing, or not known */
+    coact_ref sender;    /* of that */
+    const char *const *backtrace; /* a line for each frame, innermost first */
+    size_t frames;                /* 0 if it is over */
+    int backtrace_code;           /* why there is none: -ENOTSUP without
+                           backtrace_signal, -ETIMEDOUT; else 0 */
+};
+
 /* All zero is a good runtime. */
 struct coact_runtime_options {
     uint32_t workers;      /* 0: the cores that this process may use */
@@ -79,7 +99,26 @@ struct coact_runtime_options {
     enum coact_on_stack_overflow on_stack_overflow;
     const struct coact_role_options *roles; /* beside those that are there */
     uint32_t role_count;
-    bool account; /* open one for every actor: account.h */
+    bool account;               /* open one for every actor: account.h */
+    int64_t hibernate_after_ns; /* how long actors that hibernate later have
+                                   rested.  0: 10 s; COACT_FOREVER: they do not */
+    uint32_t stand_ins;    /* most threads that compute in the place of workers
+                              whose actor does not come back; 0: 8 */
+    int64_t hog_ns;        /* how long one run is, before somebody stands in;
+                              0: 10 ms */
+    int64_t hog_report_ns; /* how long it computes or sleeps, before that is
+                              reported; 0: 100 ms */
+    void (*stuck)(void *context, const struct coact_stuck *report);
+    /* called for each report, beside the log, and again when
+                                the actor has come back; must not call coact.
+                                What it is given is lent.  NULL: the log alone */
+    void *stuck_context;
+    int backtrace_signal; /* SIGRTMIN to SIGRTMAX: reports come with a backtrace
+                             and the message.  It is taken for the rest of the
+                             process's life, and sent to a thread when that is
+                             reported; then poll, nanosleep and some others end
+                             with EINTR, as they do for any handler.  0: none, but
+                             for what coact_main takes */
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -148,6 +187,11 @@ struct coact_runtime_stats {
     uint64_t blocking_done;    /* calls that returned to their actor */
     uint64_t blocking_abandoned;      /* their actor did not wait for the end */
     int64_t blocking_longest_wait_ns; /* of a call for a thread */
+    uint64_t actors_hibernated; /* now; the stacks of these hold no memory */
+    uint32_t actors_stuck;      /* reported, and not come back yet */
+    uint64_t actors_stuck_ever; /* reports made */
+    uint32_t stand_ins; /* threads in the place of workers that are stuck */
+    uint32_t threads;   /* of the workers, parked ones and stand-ins included */
 };
 
 /* A picture of the counters; they are read one after another, while others run.
@@ -161,8 +205,9 @@ struct coact_actor_info {
     const char *label, *name; /* name: NULL if it has none */
     const char *mailbox;
     const char *state; /* what it waits in: "receive", "ask", "sleep", "join",
-                          "send", "I/O", "blocking", "limit", "node"; "rest", a
-                          server without a stack; or "running or ready" */
+                          "send", "I/O", "blocking", "limit", "node";
+                          "hibernated" in "receive"; "rest", a server without a
+                          stack; or "running or ready" */
     uint64_t queued;
     int64_t since_ns;                    /* when that state began */
     const struct coact_account *account; /* NULL: it has none */

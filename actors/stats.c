@@ -25,6 +25,25 @@ sum(struct coact_runtime *runtime, size_t counter)
 #define SUM(runtime, member)                                                   \
     sum((runtime), offsetof(struct coact__counts, member))
 
+/* Those that have woken first: each of them has been counted asleep before.
+   Acquire pairs with the release of who counts. */
+static uint64_t
+hibernated(struct coact__scheduler *scheduler)
+{
+    uint64_t woken = 0;
+    uint64_t put_away = 0;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        woken += atomic_load_explicit(&scheduler->workers[i].unhibernated,
+                                      memory_order_acquire);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        put_away += atomic_load_explicit(&scheduler->workers[i].hibernated,
+                                         memory_order_relaxed);
+    }
+    return put_away - woken;
+}
+
 static void
 add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
@@ -42,6 +61,7 @@ add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
         out->timers_fired +=
             atomic_load_explicit(&worker->timers_fired, memory_order_relaxed);
     }
+    out->actors_hibernated = hibernated(scheduler);
     out->workers = scheduler->worker_count;
     out->workers_active = coact__census_awake(&scheduler->census);
 }
@@ -79,6 +99,21 @@ add_blocking(struct coact__blocking *pool, struct coact_runtime_stats *out)
     out->blocking_longest_wait_ns = counts.longest_wait_ns;
 }
 
+static void
+add_stuck(struct coact_runtime *runtime, struct coact_runtime_stats *out)
+{
+    struct coact__parking *parking = &runtime->scheduler.parking;
+    out->actors_stuck =
+        atomic_load_explicit(&runtime->stuck_now, memory_order_relaxed);
+    out->actors_stuck_ever =
+        atomic_load_explicit(&runtime->stuck_ever, memory_order_relaxed);
+    out->stand_ins =
+        atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+    pthread_mutex_lock(&parking->lock);
+    out->threads = parking->threads;
+    pthread_mutex_unlock(&parking->lock);
+}
+
 void
 coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
 {
@@ -97,6 +132,7 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     add_workers(&runtime->scheduler, out);
     add_stacks(&runtime->scheduler, out);
     add_blocking(&runtime->blocking, out);
+    add_stuck(runtime, out);
     coact__node_stats(runtime, out);
 }
 
@@ -105,6 +141,10 @@ state_of(struct coact__actor *actor)
 {
     const char *doing =
         atomic_load_explicit(&actor->doing, memory_order_relaxed);
+    if (atomic_load_explicit(&actor->task.is_hibernated,
+                             memory_order_relaxed)) {
+        return "hibernated";
+    }
     return doing != NULL ? doing : "running or ready";
 }
 

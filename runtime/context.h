@@ -45,7 +45,8 @@
 /* The fields are those of context.c and of coact__context_switch. */
 struct coact__context {
     void *fcontext; /* where it stands, unless it runs */
-    void *start;    /* what its first resumption needs, on its own stack */
+    void *start;    /* what its first resumption needs, on its own stack; then
+                       hibernate.c's */
 #if COACT_HAVE_VALGRIND
     unsigned valgrind_id;
 #endif

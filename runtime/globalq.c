@@ -1,13 +1,12 @@
 /*
  * globalq.c - the run queue of all workers: no bound, one lock.
  *
- * A list from old to new under a mutex.  It is not on the path of a message
+ * A list for each rank, from old to new, under a mutex.  It is not on the path of a message
  * between two actors, so a lock is what it needs and no more.
  *
  * Invariants, under the lock
- *   G1  length is the number of entries from first by next.
- *   G2  last is the one whose next is NULL; it means nothing while first is
- *       NULL.
+ *   G1  length is the number of entries of all lines.
+ *   G2  Each line holds those of its rank, from old to new.
  *
  * Memory orders.  What the entries hold passes from hand to hand by the lock.
  * length guards nothing, so it is relaxed everywhere: it is written under the
@@ -22,7 +21,9 @@
 int
 coact__globalq_init(struct coact__globalq *q)
 {
-    q->first = q->last = NULL;
+    for (int rank = 0; rank < COACT__RANKS; rank++) {
+        q->lines[rank] = (struct coact__batch){0};
+    }
     atomic_init(&q->length, 0);
     return -pthread_mutex_init(&q->lock, NULL);
 }
@@ -51,19 +52,27 @@ set_length(struct coact__globalq *q, size_t length)
 void
 coact__globalq_push_batch(struct coact__globalq *q, struct coact__batch *batch)
 {
-    if (!batch->first) {
+    if (batch->first == NULL) {
         return;
     }
     (void)pthread_mutex_lock(&q->lock);
-    if (q->first) {
-        q->last->next = batch->first;
-    } else {
-        q->first = batch->first;
-    }
-    q->last = batch->last;
     set_length(q, coact__globalq_length(q) + batch->count);
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(batch)) != NULL) {
+        coact__batch_append(&q->lines[r->rank], r);
+    }
     (void)pthread_mutex_unlock(&q->lock);
-    *batch = (struct coact__batch){0};
+}
+
+/* Under the lock. */
+static uint32_t
+move(struct coact__batch *from, uint32_t most, struct coact__batch *out)
+{
+    uint32_t moved = 0;
+    for (; moved < most && from->first != NULL; moved++) {
+        coact__batch_append(out, coact__batch_pop(from));
+    }
+    return moved;
 }
 
 uint32_t
@@ -73,13 +82,26 @@ coact__globalq_pop(struct coact__globalq *q, uint32_t max,
     if (coact__globalq_length(q) == 0) {
         return 0;
     }
-    uint32_t taken = 0;
     (void)pthread_mutex_lock(&q->lock);
-    for (; taken < max && q->first; taken++) {
-        struct coact__runnable *r = q->first;
-        q->first = r->next;
-        coact__batch_append(out, r);
+    struct coact__batch *patient = &q->lines[COACT__RANK_PATIENT];
+    // One of them each time, so that they do not starve.
+    uint32_t kept = patient->first != NULL && max > 1 ? 1 : 0;
+    uint32_t taken = move(&q->lines[COACT__RANK_PROMPT], max - kept, out);
+    taken += move(patient, max - taken, out);
+    set_length(q, coact__globalq_length(q) - taken);
+    (void)pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+uint32_t
+coact__globalq_pop_rank(struct coact__globalq *q, enum coact__rank rank,
+                        uint32_t max, struct coact__batch *out)
+{
+    if (coact__globalq_length(q) == 0) {
+        return 0;
     }
+    (void)pthread_mutex_lock(&q->lock);
+    uint32_t taken = move(&q->lines[rank], max, out);
     set_length(q, coact__globalq_length(q) - taken);
     (void)pthread_mutex_unlock(&q->lock);
     return taken;

@@ -4,14 +4,26 @@
  * What is known of a worker is its number of dispatches and what runs on it.
  * One whose number has not moved is in one long run.  That may be a loop, a
  * system call, or a thread that gets no processor; to stand in for it is right
- * in all three.
+ * in all three.  How many may do so is not: threads that compute slow each other
+ * down, those that sleep in the kernel do not.
  *
- * Under the lock of the parking: is_stuck, and the number of those that are.  A
- * worker may come back between our look and our decision; it then finds that it
- * has been counted out, and counts itself in.
+ *   long for      | what is done
+ *   URGENT_NS     | what waits and is urgent is run here, on this thread
+ *   SLICE_NS      | its thread gets a long slice (slice.h): we come in between
+ *   hog_ns / 2    | the same for what waits and had short runs; and the kernel is
+ *                 | asked what the thread does
+ *   hog_ns        | somebody stands in, if work waits; while others do so
+ *                 | already, later: the run may be long because of them
+ *   hog_report_ns | it is reported, if the time was its own: computed, or slept
+ *                 | in the kernel
  *
- * The lookout gives up its place before it runs a task: that may be a loop as
- * well, and somebody must see it.
+ * Under the lock of the parking: is_stuck, is_blocked, the numbers of both, and
+ * how far a report has come.  A worker may come back between our look and our
+ * decision; it then finds that it has been counted out, and counts itself in.
+ *
+ * The lookout gives up its place before it runs a task or makes a report: the
+ * one may be a loop as well, and the other waits for the thread it is about.
+ * Somebody must see to the rest meanwhile.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,17 +31,20 @@
 
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
+#include "runtime/slice.h"
 
 #include <stddef.h>
 
 #define GAP_FIRST_NS INT64_C(50000)
 #define GAP_LAST_NS INT64_C(400000)
 #define GAP_ALL_BUSY_NS INT64_C(1000000)
-#define GAP_URGENT_NS INT64_C(100000)
-#define STUCK_NS INT64_C(10000000)
+#define GAP_ALL_STUCK_NS INT64_C(5000000)
+#define URGENT_NS INT64_C(100000)
+#define SLICE_NS INT64_C(2000000)
 #define OLD_LOOK_NS INT64_C(2000000)
-#define STAND_INS 8u
-#define SERVE_MOST 64u
+#define PROBATION_NS INT64_C(50000000)
+#define ASK_LAST_NS INT64_C(1000000000)
+#define SERVE_MOST 64
 
 /* What the lookout remembers from one look to the next. */
 struct watch {
@@ -64,9 +79,119 @@ is_serving(struct coact__worker *worker)
 static uint32_t
 stuck_workers(struct coact__scheduler *scheduler)
 {
-    // Relaxed: written under the lock; how long we sleep may be out of date.
+    // Acquire: who is not stuck any more is counted in the census.
     return atomic_load_explicit(&scheduler->parking.stuck,
-                                memory_order_relaxed);
+                                memory_order_acquire);
+}
+
+static int64_t
+hog_ns(const struct watch *watch)
+{
+    return watch->worker->scheduler->options.hog_ns;
+}
+
+/* ---- What a thread does -------------------------------------------------- */
+
+/* Those that are stuck and compute; the lock is held, or it is a guess. */
+static uint32_t
+computing_surplus(struct coact__scheduler *scheduler)
+{
+    struct coact__parking *parking = &scheduler->parking;
+    uint32_t stuck = stuck_workers(scheduler);
+    uint32_t blocked =
+        atomic_load_explicit(&parking->blocked, memory_order_relaxed);
+    return stuck > blocked ? stuck - blocked : 0;
+}
+
+static bool
+is_asleep(const struct coact__threadstate *state)
+{
+    return state->state == 'S' || state->state == 'D';
+}
+
+static void
+set_blocked(struct coact__worker *other, bool is_blocked)
+{
+    struct coact__parking *parking = &other->scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    if (is_stuck(other) && other->is_blocked != is_blocked) {
+        other->is_blocked = is_blocked;
+        atomic_fetch_add_explicit(&parking->blocked,
+                                  is_blocked ? 1 : (uint32_t)-1,
+                                  memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&parking->lock);
+}
+
+/* Ask the kernel, the more rarely the longer the run. */
+static void
+inquire(struct watch *watch, struct coact__worker *other, int64_t unmoved)
+{
+    struct coact__inquiry *inquiry = &other->inquiry;
+    if (inquiry->dispatches != other->sighting.dispatches) {
+        *inquiry =
+            (struct coact__inquiry){.dispatches = other->sighting.dispatches};
+    }
+    if (watch->now_ns < inquiry->next_ns) {
+        return;
+    }
+    (void)coact__threadstate_read(
+        atomic_load_explicit(&other->tid, memory_order_relaxed),
+        &inquiry->last);
+    inquiry->last_ns = watch->now_ns;
+    if (inquiry->first_ns == 0) {
+        inquiry->first_ns = watch->now_ns;
+        inquiry->first = inquiry->last;
+        inquiry->unseen_ns = unmoved;
+    }
+    int64_t wait = unmoved / 4 < ASK_LAST_NS ? unmoved / 4 : ASK_LAST_NS;
+    wait = wait > hog_ns(watch) / 2 ? wait : hog_ns(watch) / 2;
+    inquiry->next_ns = watch->now_ns + wait;
+    set_blocked(other, is_asleep(&inquiry->last));
+}
+
+/* What the run that it is in has done so far, as far as we saw it. */
+static void
+sum_up(const struct coact__inquiry *inquiry, struct coact__threadspan *span)
+{
+    coact__threadstate_span(&inquiry->first, &inquiry->last,
+                            inquiry->last_ns - inquiry->first_ns, span);
+}
+
+static enum coact__report
+report_of(const struct coact__worker *other)
+{
+    // Relaxed: the lookout makes them one after another, and the lock orders
+    // what belongs to it; a stale answer costs one look.
+    return (enum coact__report)atomic_load_explicit(&other->report,
+                                                    memory_order_relaxed);
+}
+
+/* Under the lock. */
+static void
+set_report(struct coact__worker *other, enum coact__report report)
+{
+    atomic_store_explicit(&other->report, (uint8_t)report,
+                          memory_order_relaxed);
+}
+
+/* Has it been at it for so long by its own doing?  What came before the first
+   question is taken for its own, up to a quarter. */
+static bool
+is_to_report(const struct watch *watch, const struct coact__worker *other,
+             int64_t unmoved)
+{
+    int64_t least = watch->worker->scheduler->options.hog_report_ns;
+    const struct coact__inquiry *inquiry = &other->inquiry;
+    if (unmoved < least || inquiry->first_ns == 0 ||
+        report_of(other) != COACT__REPORT_NONE) {
+        return false;
+    }
+    struct coact__threadspan span;
+    sum_up(inquiry, &span);
+    int64_t unseen =
+        inquiry->unseen_ns < least / 4 ? inquiry->unseen_ns : least / 4;
+    return span.computed_ns + span.slept_ns + unseen >= least;
 }
 
 /* ---- Looking at the others ---- */
@@ -91,7 +216,7 @@ remind(struct coact__worker *other, int64_t now)
 {
     int64_t looked =
         atomic_load_explicit(&other->looked_ns, memory_order_relaxed);
-    if (now - looked > OLD_LOOK_NS && coact__worker_current(other) != NULL) {
+    if (now - looked > OLD_LOOK_NS) {
         atomic_store_explicit(&other->ready.bias.attention, true,
                               memory_order_relaxed);
     }
@@ -99,13 +224,71 @@ remind(struct coact__worker *other, int64_t now)
 
 /* What one look at all others has told. */
 struct sight {
-    struct coact__worker *stuck; /* the one that has been in a run longest, of
-                                    those whose place may be taken */
-    int64_t longest_ns;
+    struct coact__worker *longest; /* the one that has been in a run longest, of
+                                      those whose place may be taken */
+    struct coact__worker *blocked; /* the same of those that sleep in the
+                                      kernel */
+    struct coact__worker *hoarder; /* does not run what it has queued */
+    struct coact__worker *reported; /* is to be */
+    int64_t longest_ns, blocked_ns;
     int64_t shortest_ns; /* of those that are counted; how long at least */
     bool work_waits;
     bool are_behind; /* somebody has more queued than it runs */
 };
+
+/* One that is in a run, and has been since `unmoved` ago. */
+static void
+see_run(struct watch *watch, struct coact__worker *other, int64_t unmoved,
+        struct sight *sight)
+{
+    const struct coact__scheduler *scheduler = watch->worker->scheduler;
+    int64_t half = hog_ns(watch) < scheduler->options.hog_report_ns
+                       ? hog_ns(watch) / 2
+                       : scheduler->options.hog_report_ns / 2;
+    remind(other, watch->now_ns);
+    if (unmoved >= SLICE_NS && !other->has_long_slice) {
+        other->has_long_slice = true;
+        coact__slice_lengthen(
+            atomic_load_explicit(&other->tid, memory_order_relaxed));
+    }
+    if (unmoved >= half) {
+        inquire(watch, other, unmoved);
+        if (is_to_report(watch, other, unmoved)) {
+            sight->reported = other;
+        }
+    }
+    if (is_stuck(other) || is_serving(other)) {
+        return;
+    }
+    sight->shortest_ns =
+        unmoved < sight->shortest_ns ? unmoved : sight->shortest_ns;
+    if (unmoved > sight->longest_ns) {
+        sight->longest_ns = unmoved;
+        sight->longest = other;
+    }
+    if (unmoved >= hog_ns(watch) && unmoved > sight->blocked_ns &&
+        is_asleep(&other->inquiry.last)) {
+        sight->blocked_ns = unmoved;
+        sight->blocked = other;
+    }
+}
+
+static void
+see_queue(struct watch *watch, struct coact__worker *other, int64_t unmoved,
+          struct sight *sight)
+{
+    if (!coact__worker_has_queued(other)) {
+        return;
+    }
+    sight->work_waits = true;
+    if (unmoved >= OLD_LOOK_NS) {
+        sight->hoarder = other;
+    }
+    sight->are_behind = sight->are_behind ||
+                        coact__ready_length(&other->ready) > 0 ||
+                        unmoved >= OLD_LOOK_NS;
+    (void)watch;
+}
 
 static void
 see(struct watch *watch, struct sight *sight)
@@ -119,21 +302,9 @@ see(struct watch *watch, struct sight *sight)
             continue;
         }
         int64_t unmoved = unmoved_ns(other, watch->now_ns);
-        bool has_queued = coact__worker_has_queued(other);
-        sight->work_waits = sight->work_waits || has_queued;
-        sight->are_behind = sight->are_behind ||
-                            coact__ready_length(&other->ready) > 0 ||
-                            (has_queued && unmoved >= STUCK_NS);
-        if (coact__worker_current(other) == NULL || is_stuck(other) ||
-            is_serving(other)) {
-            continue;
-        }
-        remind(other, watch->now_ns);
-        sight->shortest_ns =
-            unmoved < sight->shortest_ns ? unmoved : sight->shortest_ns;
-        if (unmoved > sight->longest_ns) {
-            sight->longest_ns = unmoved;
-            sight->stuck = other;
+        see_queue(watch, other, unmoved, sight);
+        if (coact__worker_current(other) != NULL) {
+            see_run(watch, other, unmoved, sight);
         }
     }
     sight->work_waits = sight->work_waits ||
@@ -160,26 +331,100 @@ may_join(struct watch *watch, const struct sight *sight)
     return joins && coact__worker_steal_any(watch->worker);
 }
 
+/* Take what one has queued that does not run it: there is a core for it. */
+static bool
+adopt(struct coact__worker *worker, struct coact__worker *hoarder)
+{
+    struct coact__batch all = {0};
+    uint32_t count = coact__ready_take_all(&hoarder->ready, &all);
+    coact__ready_put_all(&worker->ready, &all);
+    return count > 0;
+}
+
 /* ---- Standing in ---- */
 
-/* Go to work in the place of one that is stuck, with all that it has queued. */
-static void
+/* Under the lock, without which it cannot count itself out: it is counted, and
+   runs something. */
+static bool
+is_replaceable(struct coact__worker *other)
+{
+    return coact__worker_current(other) != NULL && !is_stuck(other) &&
+           !is_serving(other);
+}
+
+/* Go to work in the place of one that is stuck, with all that it has queued.
+   False: it is back. */
+static bool
 stand_in(struct coact__worker *worker, struct coact__worker *stuck)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
+    bool sleeps = is_asleep(&stuck->inquiry.last);
     pthread_mutex_lock(&parking->lock);
-    atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
-    atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+    bool is_needed = is_replaceable(stuck);
+    if (is_needed) {
+        atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
+        atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+        stuck->is_blocked = sleeps;
+        atomic_fetch_add_explicit(&parking->blocked, sleeps,
+                                  memory_order_relaxed);
+        // Behind is_stuck: who sees the one finds the other.
+        atomic_store_explicit(&stuck->ready.bias.attention, true,
+                              memory_order_release);
+        // If there is news, it is ours to see to: we go to work.
+        (void)coact__census_leave_anyway(&scheduler->census);
+    }
     pthread_mutex_unlock(&parking->lock);
-    // Behind is_stuck: who sees the one finds the other.
-    atomic_store_explicit(&stuck->ready.bias.attention, true,
-                          memory_order_release);
-    // If there is news, it is ours to see to: we go to work.
-    (void)coact__census_leave_anyway(&scheduler->census);
-    struct coact__batch all = {0};
-    coact__ready_take_all(&stuck->ready, &all);
-    coact__ready_put_all(&worker->ready, &all);
+    if (is_needed) {
+        (void)adopt(worker, stuck);
+    }
+    return is_needed;
+}
+
+/* Under the lock: it is not any more. */
+static bool
+end_stuck(struct coact__worker *worker)
+{
+    struct coact__parking *parking = &worker->scheduler->parking;
+    if (!is_stuck(worker)) {
+        return false;
+    }
+    atomic_store_explicit(&worker->is_stuck, false, memory_order_relaxed);
+    // Release: the lookout, which has no lock, sees it as stuck or as counted.
+    atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&parking->blocked, worker->is_blocked,
+                              memory_order_relaxed);
+    worker->is_blocked = false;
+    return true;
+}
+
+/* Under the lock.  True: its report is made, and its end is to be told. */
+static bool
+end_report(struct coact__worker *worker, int64_t now_ns)
+{
+    if (report_of(worker) == COACT__REPORT_BEING_MADE) {
+        worker->report_over_ns = now_ns; // who makes it tells
+        return false;
+    }
+    bool is_made = report_of(worker) == COACT__REPORT_MADE;
+    set_report(worker, COACT__REPORT_NONE);
+    return is_made;
+}
+
+static void
+tell_over(struct coact__worker *worker, int64_t now_ns)
+{
+    const struct coact__scheduler_options *options =
+        &worker->scheduler->options;
+    if (options->stuck_over != NULL) {
+        options->stuck_over(options->owner, worker, now_ns);
+    }
+}
+
+void
+coact__lookout_forgive(struct coact__worker *worker)
+{
+    (void)end_stuck(worker);
 }
 
 bool
@@ -187,18 +432,105 @@ coact__lookout_come_back(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
+    int64_t now = coact__oracle_now_ns();
     pthread_mutex_lock(&parking->lock);
-    bool was_stuck = is_stuck(worker);
-    if (was_stuck) {
-        atomic_store_explicit(&worker->is_stuck, false, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_relaxed);
+    if (is_stuck(worker)) {
+        coact__census_join(&scheduler->census);
+    }
+    bool was_stuck = end_stuck(worker);
+    bool is_told = end_report(worker, now);
+    pthread_mutex_unlock(&parking->lock);
+    if (is_told) {
+        tell_over(worker, now);
+    }
+    return !was_stuck ||
+           coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+}
+
+/* ---- Leaving the place for a while ---- */
+
+static void
+step_aside(struct coact__worker *worker)
+{
+    struct coact__parking *parking = &worker->scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    parking->lookout = NULL;
+    parking->departures++;
+    parking->serving++;
+    atomic_store_explicit(&worker->is_serving, true, memory_order_relaxed);
+    coact__park_want_successor(worker->scheduler);
+    pthread_mutex_unlock(&parking->lock);
+}
+
+/* True: we have the place again; else another has it. */
+static bool
+step_back(struct coact__worker *worker)
+{
+    struct coact__parking *parking = &worker->scheduler->parking;
+    int64_t now = coact__oracle_now_ns();
+    pthread_mutex_lock(&parking->lock);
+    atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
+    if (!end_stuck(worker)) {
+        parking->serving--; // else it was done when it was found to be stuck
+    }
+    bool is_told = end_report(worker, now);
+    bool is_ours = parking->lookout == NULL;
+    if (is_ours) {
+        parking->lookout = worker;
     }
     pthread_mutex_unlock(&parking->lock);
-    if (!was_stuck) {
+    if (is_told) {
+        tell_over(worker, now);
+    }
+    return is_ours;
+}
+
+/* ---- Reporting ---- */
+
+/* One does not come back; say so.  False: another has our place. */
+static bool
+report(struct watch *watch, struct coact__worker *other)
+{
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    const struct coact__inquiry *inquiry = &other->inquiry;
+    struct coact__threadspan span;
+    sum_up(inquiry, &span);
+    const struct coact__stuck_run run = {
+        .worker = other,
+        .task = coact__worker_current(other),
+        .dispatches = inquiry->dispatches,
+        .since_ns = other->sighting.since_ns,
+        .now_ns = watch->now_ns,
+        .computed_ns = inquiry->last.cpu_ns >= 0 ? span.computed_ns : -1,
+        .call = span.slept_ns > span.computed_ns ? inquiry->last.call
+                                                 : COACT__THREADSTATE_NO_CALL,
+        .sleeps = span.slept_ns > span.computed_ns};
+    pthread_mutex_lock(&parking->lock);
+    // Who had our place while we served may have begun it.
+    bool is_ours_to_make = report_of(other) == COACT__REPORT_NONE;
+    if (is_ours_to_make) {
+        set_report(other, COACT__REPORT_BEING_MADE);
+        other->report_over_ns = 0;
+    }
+    pthread_mutex_unlock(&parking->lock);
+    if (!is_ours_to_make) {
         return true;
     }
-    coact__census_join(&scheduler->census);
-    return coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+    // Behind the report: who comes back sees it.
+    atomic_store_explicit(&other->ready.bias.attention, true,
+                          memory_order_release);
+    step_aside(watch->worker);
+    bool is_said = scheduler->options.stuck(scheduler->options.owner, &run);
+    pthread_mutex_lock(&parking->lock);
+    int64_t over_ns = other->report_over_ns;
+    bool is_open = is_said && over_ns == 0;
+    set_report(other, is_open ? COACT__REPORT_MADE : COACT__REPORT_NONE);
+    pthread_mutex_unlock(&parking->lock);
+    if (is_said && over_ns != 0) {
+        tell_over(other, over_ns);
+    }
+    return step_back(watch->worker);
 }
 
 /* ---- Serving ---- */
@@ -207,23 +539,35 @@ coact__lookout_come_back(struct coact__worker *worker)
 static bool
 serve(struct coact__worker *worker, struct coact__runnable *runnable)
 {
-    struct coact__parking *parking = &worker->scheduler->parking;
-    pthread_mutex_lock(&parking->lock);
-    parking->lookout = NULL;
-    parking->serving++;
-    atomic_store_explicit(&worker->is_serving, true, memory_order_relaxed);
-    coact__park_want_successor(worker->scheduler);
-    pthread_mutex_unlock(&parking->lock);
+    step_aside(worker);
     coact__worker_run_alone(worker, runnable);
-    pthread_mutex_lock(&parking->lock);
-    atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    parking->serving--;
-    bool is_ours = parking->lookout == NULL;
-    if (is_ours) {
-        parking->lookout = worker;
+    coact__hibernate_drowsy(worker);
+    return step_back(worker);
+}
+
+/* Some run beside those that are counted, and do not come back either. */
+static void
+see_to_servers(struct watch *watch)
+{
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    uint32_t n = coact__scheduler_workers(scheduler);
+    for (uint32_t i = 0; i < n; i++) {
+        struct coact__worker *other = &scheduler->workers[i];
+        if (!is_serving(other) || is_stuck(other) ||
+            coact__worker_current(other) == NULL ||
+            unmoved_ns(other, watch->now_ns) < hog_ns(watch)) {
+            continue;
+        }
+        pthread_mutex_lock(&parking->lock);
+        if (is_serving(other)) {
+            atomic_store_explicit(&other->is_stuck, true, memory_order_relaxed);
+            atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
+            parking->serving--;
+        }
+        pthread_mutex_unlock(&parking->lock);
+        (void)adopt(watch->worker, other);
     }
-    pthread_mutex_unlock(&parking->lock);
-    return is_ours;
 }
 
 static bool
@@ -242,7 +586,8 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
     coact__ready_give_up_all(&worker->ready, out);
-    coact__globalq_pop(&scheduler->global, SERVE_MOST, out);
+    coact__globalq_pop_rank(&scheduler->global, COACT__RANK_PROMPT, SERVE_MOST,
+                            out);
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
         struct coact__worker *other = &scheduler->workers[i];
@@ -250,41 +595,149 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
                           scheduler->roles.tight) != 0 ||
                          (all && coact__worker_has_queued(other));
         if (other != worker && is_wanted &&
-            unmoved_ns(other, watch->now_ns) >= GAP_URGENT_NS) {
+            unmoved_ns(other, watch->now_ns) >= URGENT_NS) {
             coact__ready_take_all(&other->ready, out);
         }
     }
 }
 
-/* Run what cannot wait for those that are busy; the rest is for them.  False:
-   another has our place. */
+/* May we, beside those that are busy, run it?  One who waited for what has come
+   behaves until he has shown otherwise. */
 static bool
-serve_some(struct watch *watch, bool trusted_too)
+is_to_serve(struct watch *watch, const struct coact__runnable *r, bool trusted)
+{
+    return is_urgent(watch->worker->scheduler, r) ||
+           (trusted && r->rank == COACT__RANK_PROMPT);
+}
+
+/* Back to the others, who may all have gone to sleep meanwhile. */
+static void
+hand_out(struct coact__scheduler *scheduler, struct coact__batch *batch)
+{
+    if (batch->first != NULL) {
+        coact__globalq_push_batch(&scheduler->global, batch);
+        coact__park_announce(scheduler);
+    }
+}
+
+/* Serve the chosen one, and put the rest where others find it before that: we may
+   not come back. */
+static bool
+serve_chosen(struct watch *watch, struct coact__runnable *chosen,
+             struct coact__batch *rest)
 {
     struct coact__worker *worker = watch->worker;
-    struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__batch found = {0};
-    struct coact__batch rest = {0};
-    bool is_ours = true;
-    gather(watch, trusted_too, &found);
-    for (uint32_t served = 0; found.first != NULL;) {
-        struct coact__runnable *r = coact__batch_pop(&found);
-        bool is_trusted = trusted_too && r->rank == COACT__RANK_PROMPT;
-        if (!is_ours || served == SERVE_MOST ||
-            !(is_trusted || is_urgent(scheduler, r))) {
-            coact__batch_append(&rest, r);
-            continue;
-        }
-        served++;
-        watch->has_served = true;
-        is_ours = serve(worker, r);
-        coact__ready_give_up_all(&worker->ready, &found);
+    hand_out(worker->scheduler, rest);
+    if (chosen == NULL) {
+        return true;
     }
-    coact__globalq_push_batch(&scheduler->global, &rest);
+    watch->has_served = true;
+    bool is_ours = serve(worker, chosen);
+    coact__ready_give_up_all(&worker->ready, rest);
+    hand_out(worker->scheduler, rest);
     return is_ours;
 }
 
-/* ---- The look ---- */
+/* Run what cannot wait for those that are busy; the rest is for them.  False:
+   another has our place. */
+static bool
+serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
+{
+    bool is_ours = true;
+    bool has_more = true;
+    for (int i = 0; is_ours && has_more && i < SERVE_MOST; i++) {
+        struct coact__batch found = {0};
+        struct coact__batch rest = {0};
+        struct coact__runnable *chosen = NULL;
+        struct coact__runnable *r;
+        gather(watch, sight->shortest_ns >= hog_ns(watch), &found);
+        while ((r = coact__batch_pop(&found)) != NULL) {
+            if (chosen == NULL && is_to_serve(watch, r, trusted_too)) {
+                chosen = r;
+            } else {
+                coact__batch_append(&rest, r);
+            }
+        }
+        has_more = chosen != NULL;
+        is_ours = serve_chosen(watch, chosen, &rest);
+    }
+    return is_ours;
+}
+
+/* One who has yielded, or has had long runs, but came back from all of them.  Now
+   and then also one whose runs were long: they may have been so only because
+   there was no processor, and nobody else would ever find out. */
+static bool
+may_be_served_last(struct watch *watch, const struct coact__runnable *r)
+{
+    struct coact__parking *parking = &watch->worker->scheduler->parking;
+    if (r->is_fresh) {
+        return false;
+    }
+    if (r->long_runs < COACT__LONG_RUNS) {
+        return true;
+    }
+    if (watch->now_ns - parking->probation_ns < PROBATION_NS) {
+        return false;
+    }
+    parking->probation_ns = watch->now_ns;
+    return true;
+}
+
+/* All threads are in loops that do not end, and there are as many as may be: let
+   one more of the patient run.  False: another has our place. */
+static bool
+serve_one_patient(struct watch *watch)
+{
+    struct coact__globalq *global = &watch->worker->scheduler->global;
+    struct coact__batch found = {0};
+    struct coact__batch rest = {0};
+    struct coact__runnable *chosen = NULL;
+    coact__globalq_pop_rank(global, COACT__RANK_PATIENT, SERVE_MOST, &found);
+    struct coact__runnable *r;
+    while ((r = coact__batch_pop(&found)) != NULL) {
+        if (chosen == NULL && may_be_served_last(watch, r)) {
+            chosen = r;
+        } else {
+            coact__batch_append(&rest, r);
+        }
+    }
+    return serve_chosen(watch, chosen, &rest);
+}
+
+/* Is there a thread that keeps the lookout when we go? */
+static bool
+has_successor(struct coact__scheduler *scheduler)
+{
+    struct coact__parking *parking = &scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    bool has =
+        parking->sleepers != NULL || parking->threads < scheduler->worker_slots;
+    pthread_mutex_unlock(&parking->lock);
+    return has;
+}
+
+/* Whose place we take; NULL: nobody's.  Who runs beside others that stand in
+   takes longer for the same work, and is given the time. */
+static struct coact__worker *
+choose_stuck(struct watch *watch, const struct sight *sight)
+{
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    uint32_t surplus = computing_surplus(scheduler);
+    int64_t patience = hog_ns(watch);
+    if (surplus > 0) {
+        patience = 2 * patience * (scheduler->worker_count + surplus) /
+                   scheduler->worker_count;
+    }
+    struct coact__worker *stuck = sight->blocked != NULL ? sight->blocked
+                                  : surplus < scheduler->options.stand_ins &&
+                                          sight->longest_ns >= patience
+                                      ? sight->longest
+                                      : NULL;
+    return sight->work_waits && stuck != NULL && has_successor(scheduler)
+               ? stuck
+               : NULL;
+}
 
 /* All cores are busy.  True: we go on looking. */
 static bool
@@ -293,25 +746,26 @@ stand_by(struct watch *watch, const struct sight *sight,
 {
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
-    bool may_stand_in = stuck_workers(scheduler) < STAND_INS;
-    bool is_long = sight->longest_ns >= STUCK_NS && sight->work_waits;
-    if (is_long && may_stand_in) {
-        stand_in(worker, sight->stuck);
+    struct coact__worker *stuck = choose_stuck(watch, sight);
+    if (stuck != NULL && stand_in(worker, stuck)) {
         *end = COACT__LOOKOUT_WORKS;
         return false;
     }
-    watch->has_served = false;
-    bool trusted_too = !may_stand_in && sight->shortest_ns >= STUCK_NS;
-    if (sight->work_waits &&
-        (trusted_too || (scheduler->roles.tight != 0 &&
-                         sight->shortest_ns >= GAP_URGENT_NS))) {
+    bool at_limit =
+        computing_surplus(scheduler) >= scheduler->options.stand_ins;
+    bool trusted_too = sight->shortest_ns >= hog_ns(watch) / 2;
+    bool has_urgent =
+        scheduler->roles.tight != 0 && sight->shortest_ns >= URGENT_NS;
+    if (sight->work_waits && (trusted_too || has_urgent)) {
         *end = COACT__LOOKOUT_RESTS;
-        return serve_some(watch, trusted_too);
+        return serve_some(watch, sight, trusted_too) &&
+               (!at_limit || sight->shortest_ns < hog_ns(watch) ||
+                serve_one_patient(watch));
     }
     if (coact__worker_has_queued(worker)) {
         struct coact__batch rest = {0};
         coact__ready_give_up_all(&worker->ready, &rest);
-        coact__globalq_push_batch(&scheduler->global, &rest);
+        hand_out(scheduler, &rest);
     }
     return true;
 }
@@ -341,7 +795,10 @@ next_look_ns(struct watch *watch, bool others_run)
     }
     bool all_busy =
         coact__census_awake(&scheduler->census) >= scheduler->worker_count;
-    int64_t most = all_busy ? GAP_ALL_BUSY_NS : GAP_LAST_NS;
+    int64_t most = all_busy ? GAP_ALL_BUSY_NS
+                   : coact__census_awake(&scheduler->census) > 0
+                       ? GAP_LAST_NS
+                       : GAP_ALL_STUCK_NS;
     int64_t look = watch->now_ns + watch->gap_ns;
     watch->gap_ns = watch->gap_ns * 2 < most ? watch->gap_ns * 2 : most;
     // Those that run fire timers themselves; if one is late, we are there soon.
@@ -367,33 +824,49 @@ sleep_until(struct watch *watch, int64_t wakes_ns)
     return events;
 }
 
+/* Some cores have nothing to do.  True: we go on looking. */
+static bool
+look_for_work(struct watch *watch, const struct sight *sight, int events)
+{
+    struct coact__worker *worker = watch->worker;
+    struct coact__scheduler *scheduler = worker->scheduler;
+    bool has_global = coact__globalq_length(&scheduler->global) > 0;
+    bool others_run = coact__census_awake(&scheduler->census) > 0;
+    bool is_news = events > 0 || coact__worker_has_queued(worker) ||
+                   // Those that run come by; if they do not, it is for us.
+                   (has_global && (!others_run || watch->was_global)) ||
+                   coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
+                   (sight->hoarder != NULL && adopt(worker, sight->hoarder));
+    watch->was_global = has_global;
+    if (is_news) {
+        coact__trial_begin_unmeasured(worker, watch->now_ns);
+        return false;
+    }
+    return !may_join(watch, sight);
+}
+
 /* True: go on looking. */
 static bool
 look(struct watch *watch, int events, enum coact__lookout_end *end)
 {
-    struct coact__worker *worker = watch->worker;
-    struct coact__scheduler *scheduler = worker->scheduler;
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    bool all_busy =
+        coact__census_awake(&scheduler->census) >= scheduler->worker_count;
     struct sight sight;
+    watch->has_served = false;
     *end = COACT__LOOKOUT_WORKS;
-    if (coact__census_awake(&scheduler->census) < scheduler->worker_count) {
-        see(watch, &sight);
-        bool has_global = coact__globalq_length(&scheduler->global) > 0;
-        bool others_run = coact__census_awake(&scheduler->census) > 0;
-        bool is_news =
-            events > 0 || coact__worker_has_queued(worker) ||
-            // Those that run come by; if they do not, it is for us.
-            (has_global && (!others_run || watch->was_global)) ||
-            coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns;
-        watch->was_global = has_global;
-        if (is_news) {
-            coact__trial_begin_unmeasured(worker, watch->now_ns);
-            return false;
-        }
-        return !may_join(watch, &sight);
+    if (all_busy) {
+        fire_timers(watch);
     }
-    fire_timers(watch);
     see(watch, &sight);
-    return stand_by(watch, &sight, end);
+    see_to_servers(watch);
+    bool goes_on = all_busy ? stand_by(watch, &sight, end)
+                            : look_for_work(watch, &sight, events);
+    if (goes_on && sight.reported != NULL && scheduler->options.stuck != NULL) {
+        *end = COACT__LOOKOUT_RESTS;
+        goes_on = report(watch, sight.reported);
+    }
+    return goes_on;
 }
 
 enum coact__lookout_end
@@ -410,14 +883,14 @@ coact__lookout_keep(struct coact__worker *worker)
     while (!is_stopping(scheduler)) {
         // The census first: when it counts nobody, its acquire shows us the
         // timers of all who have left, and we may sleep until the first.
-        bool others_run = coact__census_awake(&scheduler->census) > 0 ||
-                          stuck_workers(scheduler) > 0;
+        bool others_run = stuck_workers(scheduler) > 0 ||
+                          coact__census_awake(&scheduler->census) > 0;
         int events = sleep_until(&watch, next_look_ns(&watch, others_run));
         if (is_stopping(scheduler) || !look(&watch, events, &end)) {
             break;
         }
         if (watch.has_served) {
-            watch.gap_ns = GAP_URGENT_NS;
+            watch.gap_ns = URGENT_NS;
         }
     }
     return end;

@@ -24,9 +24,44 @@
 #ifndef COACT_RUNTIME_LOOKOUT_H
 #define COACT_RUNTIME_LOOKOUT_H
 
-#include <stdbool.h>
+#include "runtime/threadstate.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
+struct coact__task;
 struct coact__worker;
+
+#define COACT__STAND_INS 8u
+#define COACT__HOG_NS INT64_C(10000000)
+#define COACT__HOG_REPORT_NS INT64_C(100000000)
+
+/* What the kernel has told of the run that a worker is in. */
+struct coact__inquiry {
+    uint64_t dispatches; /* which run */
+    int64_t next_ns;     /* not before that is it asked again */
+    int64_t first_ns, last_ns;
+    int64_t unseen_ns; /* how old the run was when it was first asked */
+    struct coact__threadstate first, last;
+};
+
+/* How far the report of a run has come. */
+enum coact__report {
+    COACT__REPORT_NONE,
+    COACT__REPORT_BEING_MADE,
+    COACT__REPORT_MADE
+};
+
+/* A run that does not end. */
+struct coact__stuck_run {
+    struct coact__worker *worker;
+    struct coact__task *task; /* that which ran at the last look */
+    uint64_t dispatches;      /* of the worker, in that run */
+    int64_t since_ns, now_ns;
+    int64_t computed_ns; /* -1: unknown */
+    bool sleeps;         /* in the kernel, for the larger part */
+    int32_t call;        /* then: the system call, as threadstate.h has it */
+};
 
 /* What the lookout has found for itself. */
 enum coact__lookout_end {
@@ -40,5 +75,8 @@ enum coact__lookout_end coact__lookout_keep(struct coact__worker *worker);
 /* By a worker that was asked to look up: true, it may go on; false, somebody
    works in its place and it is one too many. */
 bool coact__lookout_come_back(struct coact__worker *worker);
+
+/* Under the lock of the parking: it is not stuck any more, and is not counted. */
+void coact__lookout_forgive(struct coact__worker *worker);
 
 #endif

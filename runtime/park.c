@@ -19,6 +19,7 @@
 #include "runtime/lookout.h"
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
+#include "runtime/slice.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -84,6 +85,16 @@ wake_a_sleeper(struct coact__parking *parking)
     }
 }
 
+/* Those that are needed now: those that run tasks, a lookout, and one for each
+   that is away. */
+static uint32_t
+threads_needed(const struct coact__scheduler *scheduler)
+{
+    const struct coact__parking *parking = &scheduler->parking;
+    return threads_at_rest(scheduler) + parking->serving +
+           atomic_load_explicit(&parking->stuck, memory_order_relaxed);
+}
+
 static void
 unlist(struct coact__parking *parking, struct coact__worker *worker)
 {
@@ -126,8 +137,10 @@ sleep_beside_lookout(struct coact__worker *worker)
     while (is_wanted && parking->lookout != NULL && !is_stopping(scheduler)) {
         uint64_t departures = parking->departures;
         bool is_over = sleep_for(worker, ns);
-        bool is_quiet = departures == parking->departures;
-        bool is_spare = parking->threads > threads_at_rest(scheduler);
+        // The others are not the next to be called.
+        bool is_quiet =
+            departures == parking->departures || parking->sleepers != worker;
+        bool is_spare = parking->threads > threads_needed(scheduler);
         is_wanted = !(is_quiet && is_spare && is_over && ns == SPARE_ENDS_NS);
         ns = !is_quiet ? LOOK_AGAIN_NS : is_spare ? SPARE_ENDS_NS : INT64_MAX;
     }
@@ -167,10 +180,8 @@ coact__park_want_successor(struct coact__scheduler *scheduler)
         return;
     }
     // Who is on his way to park is not listed yet, and will do.
-    uint32_t busy = parking->serving +
-                    atomic_load_explicit(&parking->stuck, memory_order_relaxed);
     if (is_stopping(scheduler) ||
-        parking->threads >= threads_at_rest(scheduler) + busy) {
+        parking->threads >= threads_needed(scheduler)) {
         return;
     }
     struct coact__worker *idle = idle_slot(scheduler);
@@ -197,16 +208,20 @@ be_lookout(struct coact__worker *worker)
     return end;
 }
 
-/* Counted out.  False: the thread is one too many. */
+/* Counted out; under the lock, which is given up.  False: the thread is one too
+   many. */
 static bool
 park(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     coact__worker_count(&worker->parks, 1);
+    if (worker->has_long_slice) {
+        worker->has_long_slice = false;
+        coact__slice_reset(0); // the lookout must wake at once
+    }
     bool is_wanted = true;
     enum coact__lookout_end end = COACT__LOOKOUT_RESTS;
-    pthread_mutex_lock(&parking->lock);
     while (is_wanted && end == COACT__LOOKOUT_RESTS &&
            !is_stopping(scheduler)) {
         if (parking->lookout != NULL) {
@@ -216,28 +231,43 @@ park(struct coact__worker *worker)
             end = be_lookout(worker);
         }
     }
-    if (!is_wanted) {
+    if (is_wanted) {
+        // Under the lock: who keeps the lookout after us must find us counted,
+        // or it sleeps while we run.
+        coact__census_join(&scheduler->census);
+        atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
+                              memory_order_relaxed);
+    } else {
         parking->threads--;
         worker->thread_state = COACT__THREAD_ENDED;
     }
     pthread_mutex_unlock(&parking->lock);
-    if (is_wanted) {
-        coact__census_join(&scheduler->census);
-        atomic_store_explicit(&worker->looked_ns, coact__oracle_now_ns(),
-                              memory_order_relaxed);
-    }
     return is_wanted;
+}
+
+static bool
+is_stuck(const struct coact__worker *worker)
+{
+    return atomic_load_explicit(&worker->is_stuck, memory_order_relaxed);
 }
 
 bool
 coact__park(struct coact__worker *worker)
 {
-    return !coact__census_leave(&worker->scheduler->census) || park(worker);
+    struct coact__scheduler *scheduler = worker->scheduler;
+    pthread_mutex_lock(&scheduler->parking.lock);
+    // One that somebody has counted out just now comes back first.
+    if (!is_stuck(worker) && coact__census_leave(&scheduler->census)) {
+        return park(worker);
+    }
+    pthread_mutex_unlock(&scheduler->parking.lock);
+    return true;
 }
 
 bool
 coact__park_begin(struct coact__worker *worker)
 {
+    pthread_mutex_lock(&worker->scheduler->parking.lock);
     return park(worker);
 }
 
@@ -245,7 +275,11 @@ bool
 coact__park_anyway(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
-    if (coact__census_leave_anyway(&scheduler->census)) {
+    pthread_mutex_lock(&scheduler->parking.lock);
+    if (is_stuck(worker)) {
+        // Somebody has counted us out since we came back.
+        coact__lookout_forgive(worker);
+    } else if (coact__census_leave_anyway(&scheduler->census)) {
         coact__poller_kick(&scheduler->poller);
     }
     return park(worker);

@@ -38,7 +38,9 @@ struct coact__parking {
     uint32_t threads;               /* under lock: that run, or are parked */
     uint32_t serving;               /* under lock: see lookout.c */
     _Atomic uint32_t stuck;         /* written under lock: workers that are */
+    _Atomic uint32_t blocked; /* the same: of these, asleep in the kernel */
     _Atomic int64_t lookout_wakes_ns;
+    int64_t probation_ns; /* the lookout's; see lookout.c */
 };
 
 /* Of each worker. */

@@ -177,6 +177,19 @@ line_up_all(struct coact__ready *ready)
     }
 }
 
+uint32_t
+coact__ready_roles(struct coact__ready *ready)
+{
+    coact__bias_enter(&ready->bias);
+    uint32_t roles = coact__ready_waiting(ready);
+    if (coact__ready_has_slot(ready) ||
+        ready->fresh_first != ready->fresh_end) {
+        roles |= UINT32_C(1) << ready->role;
+    }
+    coact__bias_leave(&ready->bias);
+    return roles;
+}
+
 void
 coact__ready_turn(struct coact__ready *ready, uint32_t role, uint32_t urgent)
 {

@@ -91,6 +91,9 @@ coact__ready_pop(struct coact__ready *ready);
 void coact__ready_turn(struct coact__ready *ready, uint32_t role,
                        uint32_t urgent);
 
+/* Bit r: it has some of role r, in whatever place.  from its owner */
+uint32_t coact__ready_roles(struct coact__ready *ready);
+
 /* Stamp the next prompt one. */
 static inline void
 coact__ready_want_sample(struct coact__ready *ready)

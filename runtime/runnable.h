@@ -31,6 +31,9 @@ enum {
     COACT__ROLE_WISHES = COACT__ROLE_LENT | COACT__ROLE_STAMPED
 };
 
+/* So many long runs, one after another, make one patient. */
+#define COACT__LONG_RUNS 2
+
 struct coact__runnable {
     struct coact__runnable *next; /* inside a batch */
     uint8_t role;                 /* index into the scheduler's roles */

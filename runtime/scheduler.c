@@ -10,6 +10,7 @@
 #include "runtime/invariant.h"
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
+#include "runtime/snapshot.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ thread_main(void *arg)
     atomic_store_explicit(&worker->tid, gettid(), memory_order_relaxed);
     struct coact__altstack altstack;
     coact__altstack_open(&altstack);
+    coact__snapshot_admit();
     coact__worker_loop(worker);
     coact__altstack_close(&altstack);
     return NULL;
@@ -241,12 +243,23 @@ init_roles(struct coact__scheduler *scheduler)
     return rc < 0 ? rc : 0;
 }
 
+static void
+set_defaults(struct coact__scheduler_options *options)
+{
+    options->stand_ins =
+        options->stand_ins != 0 ? options->stand_ins : COACT__STAND_INS;
+    options->hog_ns = options->hog_ns > 0 ? options->hog_ns : COACT__HOG_NS;
+    options->hog_report_ns = options->hog_report_ns > 0 ? options->hog_report_ns
+                                                        : COACT__HOG_REPORT_NS;
+}
+
 int
 coact__scheduler_start(struct coact__scheduler *scheduler,
                        const struct coact__scheduler_options *options)
 {
     memset(scheduler, 0, sizeof(*scheduler));
     scheduler->options = *options;
+    set_defaults(&scheduler->options);
     int rc = init_roles(scheduler);
     if (rc < 0) {
         return rc;

@@ -29,6 +29,7 @@
 #include "runtime/context.h"
 #include "runtime/delays.h"
 #include "runtime/globalq.h"
+#include "runtime/lookout.h"
 #include "runtime/park.h"
 #include "runtime/poller.h"
 #include "runtime/ready.h"
@@ -71,6 +72,7 @@ struct coact__worker {
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */
     uint32_t stack_count;
+    struct coact__drowsy drowsy;
     struct coact__trial trial;
     int64_t charged_ns; /* until when a role was charged for our time */
     int64_t delay_ns;   /* of the last task that ran with a stamp */
@@ -86,14 +88,22 @@ struct coact__worker {
     _Atomic uint64_t dispatches, sends;
     _Atomic int64_t looked_ns;
     _Atomic uint64_t steals, parks, timers_fired;
+    _Atomic uint64_t hibernated, unhibernated;
+    _Atomic bool has_drowsy; /* there may be something to sweep for */
     _Atomic int tid;
     // The lookout's; see lookout.c.
     struct coact__sighting {
         uint64_t dispatches; /* when it was seen last */
         int64_t since_ns;    /* as long as it has not moved */
     } sighting;
-    _Atomic bool is_stuck;   /* somebody stands in for it */
-    _Atomic bool is_serving; /* runs a task beside those that are counted */
+    struct coact__inquiry inquiry;
+    _Atomic bool has_long_slice; /* taken back by itself, when it parks */
+    _Atomic bool is_stuck;       /* somebody stands in for it */
+    bool is_blocked;             /* under lock: it is, and computes nothing */
+    _Atomic uint8_t report;      /* written under lock: enum coact__report, of
+                                    the run that it is in */
+    int64_t report_over_ns;      /* under lock: when that was over, or 0 */
+    _Atomic bool is_serving;     /* runs a task beside those that are counted */
     struct coact__timers timers;
     struct coact__ready ready;
 };
@@ -112,6 +122,16 @@ struct coact__scheduler_options {
     void (*no_stack)(
         struct coact__task *task); /* it never ran, and is ours to end */
     void (*look)(void *owner); /* at each look at the world; must not wait */
+    uint32_t stand_ins;    /* most threads that compute in the place of others;
+                              0: COACT__STAND_INS */
+    int64_t hog_ns;        /* 0: COACT__HOG_NS */
+    int64_t hog_report_ns; /* 0: COACT__HOG_REPORT_NS */
+    /* A task does not come back: on a thread that may wait.  False: it was over
+       before there was anything to say. */
+    bool (*stuck)(void *owner, const struct coact__stuck_run *run);
+    /* It has come back; after every `stuck` that was true. */
+    void (*stuck_over)(void *owner, struct coact__worker *worker,
+                       int64_t now_ns);
 };
 
 struct coact__scheduler {
@@ -252,8 +272,9 @@ coact__worker_settle(struct coact__worker *worker)
     }
 }
 
-/* Make a task ready to be switched to: give it a stack if it has none.  False:
-   there is none to be had; the task has been ended, or waits for the reserve. */
+/* Make a task ready to be switched to: give it a stack if it has none, or what
+   was on it if it is hibernated.  False: there is none to be had; the task has
+   been ended, or waits for the reserve. */
 bool coact__worker_prepare(struct coact__worker *worker,
                            struct coact__task *task);
 

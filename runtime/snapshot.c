@@ -56,6 +56,7 @@ static struct {
     struct coact__snapshot_cell cells[CELLS];
     _Atomic uint32_t freed; /* how often a cell was; a futex of who needs one */
     atomic_int signal;      /* 0: none is installed */
+    _Atomic(coact__snapshot_note *) note; /* NULL: there are none */
     struct sigaction previous;
 } snapshot;
 
@@ -115,6 +116,14 @@ note_frame(struct _Unwind_Context *context, void *arg)
 COACT__UNSEEN static void
 fill(struct coact__snapshot_cell *cell, uintptr_t pc)
 {
+    coact__snapshot_note *note =
+        atomic_load_explicit(&snapshot.note, memory_order_acquire);
+    for (int i = 0; i < COACT__SNAPSHOT_NOTES; i++) {
+        cell->notes[i] = 0;
+    }
+    if (note != NULL) {
+        note(cell->notes);
+    }
     struct walk walk = {.cell = cell, .pc = pc, .is_there = false};
     cell->count = 0;
     (void)_Unwind_Backtrace(note_frame, &walk);
@@ -226,6 +235,13 @@ coact__snapshot_install(int signal)
     int rc = now == 0 ? install(signal) : now == signal ? 0 : -EALREADY;
     pthread_mutex_unlock(&install_lock);
     return rc;
+}
+
+void
+coact__snapshot_set_note(coact__snapshot_note *note)
+{
+    // Release pairs with the acquire of the handler.
+    atomic_store_explicit(&snapshot.note, note, memory_order_release);
 }
 
 void
@@ -342,10 +358,12 @@ nudge(pid_t tid, int sig)
 }
 
 static int
-collect(struct coact__snapshot_cell *cell, void **frames, int most)
+collect(struct coact__snapshot_cell *cell, void **frames, int most,
+        uint64_t notes[COACT__SNAPSHOT_NOTES])
 {
     int count = cell->count < most ? cell->count : most;
     memcpy(frames, cell->frames, (size_t)count * sizeof(*frames));
+    memcpy(notes, cell->notes, sizeof(cell->notes));
     coact__snapshot_cell_release(cell);
     tell_freed();
     return count;
@@ -353,6 +371,15 @@ collect(struct coact__snapshot_cell *cell, void **frames, int most)
 
 int
 coact__snapshot_take(pid_t tid, void **frames, int most, int64_t timeout_ns)
+{
+    uint64_t notes[COACT__SNAPSHOT_NOTES];
+    return coact__snapshot_take_noted(tid, frames, most, notes, timeout_ns);
+}
+
+int
+coact__snapshot_take_noted(pid_t tid, void **frames, int most,
+                           uint64_t notes[COACT__SNAPSHOT_NOTES],
+                           int64_t timeout_ns)
 {
     int sig =
         atomic_load_explicit(&snapshot.signal, memory_order_acquire); // H2
@@ -372,7 +399,7 @@ coact__snapshot_take(pid_t tid, void **frames, int most, int64_t timeout_ns)
     int rc = nudge(tid, sig);
     // One that could not be sent has its answer now, by another's, or never.
     if (await_frames(cell, rc == 0 ? deadline : INT64_MIN)) {
-        return collect(cell, frames, most);
+        return collect(cell, frames, most, notes);
     }
     return rc == 0 ? -ETIMEDOUT : rc;
 }

@@ -59,6 +59,18 @@ void coact__snapshot_admit(void);
 int coact__snapshot_take(pid_t tid, void **frames, int most,
                          int64_t timeout_ns);
 
+/* What a snapshot may say beside the frames; written on the thread that is looked
+   at, in the handler: nothing of that thread's can change meanwhile, though it
+   may be half done.  Set once, before the first take. */
+enum { COACT__SNAPSHOT_NOTES = 4 };
+typedef void coact__snapshot_note(uint64_t notes[COACT__SNAPSHOT_NOTES]);
+void coact__snapshot_set_note(coact__snapshot_note *note);
+
+/* The same take with those notes, all 0 if nobody writes any. */
+int coact__snapshot_take_noted(pid_t tid, void **frames, int most,
+                               uint64_t notes[COACT__SNAPSHOT_NOTES],
+                               int64_t timeout_ns);
+
 /* What is done with a line of text.  It is lent for the call. */
 typedef void coact__snapshot_line(void *arg, const char *line);
 

@@ -31,6 +31,7 @@
 struct coact__snapshot_cell {
     _Atomic uint32_t state; /* changes when there is an answer: a futex */
     int count;
+    uint64_t notes[COACT__SNAPSHOT_NOTES];
     void *frames[COACT__SNAPSHOT_FRAMES];
 };
 

@@ -10,7 +10,8 @@
  * get prefers warm, then cold, then uncut ones.
  *
  * Invariants
- *   K1  All fields are guarded by the lock, save what slab.h says needs none.
+ *   K1  All fields are guarded by the lock, save what slab.h says needs none, and
+ *       the `next` of a stack in use, which is its holder's.
  *   K2  A stack has its guard before anybody gets it, and keeps it.
  *
  * SPDX-License-Identifier: MIT

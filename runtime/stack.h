@@ -22,6 +22,7 @@
 #include "runtime/slab.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,7 @@ struct coact__stacks {
     struct coact__stack_list cold;
     size_t trimming; /* on neither list */
     size_t in_use;
+    _Atomic bool is_one_by_one; /* the kernel takes no runs together */
 };
 
 /* Nothing is mapped before the first stack is taken.
@@ -99,6 +101,25 @@ void coact__stacks_put(struct coact__stacks *stacks,
    Returns how many were trimmed.  It takes about 0.1 us for each, most of it
    without the lock.  A second trim at the same time returns 0. */
 size_t coact__stacks_trim(struct coact__stacks *stacks, size_t keep);
+
+/* How many bytes of whole pages are there from an address in a stack to its
+   end. */
+size_t coact__stacks_span(const struct coact__stacks *stacks,
+                          const struct coact__stack *stack, const void *from);
+
+/* The empty chain. */
+#define COACT__NO_STACKS ((struct coact__stack_list){COACT__NO_STACK, 0})
+
+/* Put a stack in use, of which the caller alone disposes, on a chain; no lock is
+   needed. */
+void coact__stacks_chain(const struct coact__stacks *stacks,
+                         struct coact__stack_list *chain,
+                         const struct coact__stack *stack);
+
+/* Give back the pages of all in a chain: they read as zeros from here on, and
+   stay in use. */
+void coact__stacks_empty(struct coact__stacks *stacks,
+                         const struct coact__stack_list *chain);
 
 /* True if an address is in the guard page of one of our stacks, and which one:
    then a fault there is an overflow.  May be called in a signal handler. */

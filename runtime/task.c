@@ -41,6 +41,9 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     task->stack = (struct coact__stack){0};
     task->stack_class = 0;
     task->after = 0;
+    atomic_store_explicit(&task->hibernates, COACT__HIBERNATES_NEVER,
+                          memory_order_relaxed);
+    atomic_store_explicit(&task->is_hibernated, false, memory_order_relaxed);
     task->on_reserve = false;
     coact__inbox_open(&task->inbox);
 }
@@ -81,10 +84,10 @@ bool
 coact__task_start(struct coact__task *task)
 {
     struct coact__worker *worker = worker_here(task->scheduler);
-    if (worker != NULL && coact__worker_current(worker) != NULL) {
+    if (worker != NULL && coact__worker_current(worker) != NULL &&
+        task->runnable.rank == COACT__RANK_PATIENT) {
         return coact__ready_put_fresh(&worker->ready, &task->runnable);
     }
-    task->runnable.rank = COACT__RANK_PATIENT;
     if (worker != NULL) {
         coact__ready_put(&worker->ready, &task->runnable);
     } else {
@@ -141,16 +144,20 @@ void
 coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                  int64_t deadline_ns)
 {
-    enum coact__after after =
-        how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF;
     struct coact__worker *worker = worker_of_current(task);
     if (deadline_ns == INT64_MAX) {
-        coact__task_leave_noted(worker, task, after);
+        coact__task_leave_noted(worker, task,
+                                how == COACT__INBOX_LISTENING
+                                    ? coact__task_listens_for_ever(task)
+                                    : COACT__AFTER_DEAF);
         return;
     }
     struct alarm alarm = {.timer = {.fire = ring}, .task = task};
     coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
-    worker = coact__task_leave(worker, task, after);
+    worker =
+        coact__task_leave(worker, task,
+                          how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
+                                                        : COACT__AFTER_DEAF);
     if (coact__timer_cancel(&alarm.timer)) {
         coact__task_note_delay(worker, task);
     } else {

@@ -21,6 +21,7 @@
 #define COACT_RUNTIME_TASK_H
 
 #include "runtime/context.h"
+#include "runtime/hibernate.h"
 #include "runtime/inbox.h"
 #include "runtime/runnable.h"
 #include "runtime/stack.h"
@@ -37,6 +38,7 @@ enum coact__after {
     COACT__AFTER_YIELD,  /* at the end of the queue */
     COACT__AFTER_CHANGE, /* to the queue of another role */
     COACT__AFTER_LISTEN, /* asleep, unless something has arrived */
+    COACT__AFTER_DROWSE, /* the same, for as long as may be: it may hibernate */
     COACT__AFTER_DEAF,   /* asleep, unless it was woken meanwhile */
     COACT__AFTER_REST,   /* its stack goes back; then as LISTEN */
     COACT__AFTER_AGAIN,  /* its stack goes back; then as YIELD */
@@ -51,13 +53,16 @@ struct coact__task {
                                         is in the inbox */
     _Atomic uint32_t generation;     /* the owner's: the use of this memory */
     _Atomic bool is_gated; /* the owner's: ask before something is pushed */
-    struct coact__context context; /* fcontext is NULL while it has no stack */
+    bool on_reserve;       /* this run is its last, and must not wait */
+    struct coact__context context; /* fcontext is NULL while it has no stack,
+                                      and while it is hibernated */
     struct coact__stack stack;     /* low is NULL while it has none */
     struct coact__scheduler *scheduler;
-    uint32_t number;     /* the owner's: which one of his this is */
-    uint8_t stack_class; /* set before it first runs */
-    uint8_t after;       /* enum coact__after */
-    bool on_reserve;     /* this run is its last, and must not wait */
+    uint32_t number;            /* the owner's: which one of his this is */
+    uint8_t stack_class;        /* set before it first runs */
+    uint8_t after;              /* enum coact__after */
+    _Atomic uint8_t hibernates; /* enum coact__hibernates; set by itself */
+    _Atomic bool is_hibernated; /* a hint for others */
 };
 
 /* A task at rest: open, without a stack, not scheduled. */
@@ -87,6 +92,17 @@ coact__task_take(struct coact__task *task)
     task->given = NULL;
     given->next = rest;
     return given;
+}
+
+/* How it waits if it listens without a deadline: nothing but the inbox points to
+   such a wait. */
+static inline enum coact__after
+coact__task_listens_for_ever(const struct coact__task *task)
+{
+    return atomic_load_explicit(&task->hibernates, memory_order_relaxed) ==
+                   COACT__HIBERNATES_NEVER
+               ? COACT__AFTER_LISTEN
+               : COACT__AFTER_DROWSE;
 }
 
 /* The same at its end: nothing is let in from then on. */

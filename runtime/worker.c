@@ -30,7 +30,6 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
-#define LONG_RUNS 2
 #define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
@@ -89,11 +88,22 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < LONG_RUNS
+    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
                               ? COACT__RANK_PROMPT
                               : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
         coact__ready_put_next(&worker->ready, &task->runnable);
+    }
+}
+
+static void
+fall_asleep_for_long(struct coact__worker *worker, struct coact__task *task)
+{
+    bool is_listed = coact__hibernate_list(worker, task);
+    fall_asleep(worker, task, COACT__INBOX_LISTENING);
+    if (!is_listed) {
+        // Release pairs with the acquire of a sweep: it finds the task asleep.
+        atomic_store_explicit(&worker->has_drowsy, true, memory_order_release);
     }
 }
 
@@ -126,6 +136,9 @@ coact__worker_settle_left(struct coact__worker *worker,
     case COACT__AFTER_LISTEN:
         fall_asleep(worker, task, COACT__INBOX_LISTENING);
         break;
+    case COACT__AFTER_DROWSE:
+        fall_asleep_for_long(worker, task);
+        break;
     case COACT__AFTER_DEAF:
         fall_asleep(worker, task, COACT__INBOX_DEAF);
         break;
@@ -153,8 +166,8 @@ static bool
 can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
     return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
-           heir->context.fcontext == NULL && !task->on_reserve &&
-           heir->stack_class == task->stack_class;
+           heir->context.fcontext == NULL && heir->stack.low == NULL &&
+           !task->on_reserve && heir->stack_class == task->stack_class;
 }
 
 static void
@@ -216,6 +229,10 @@ begin(void *arg, void *pass)
 bool
 coact__worker_prepare(struct coact__worker *worker, struct coact__task *task)
 {
+    if (task->stack.low != NULL) {
+        coact__hibernate_end(worker, task);
+        return true;
+    }
     bool has_run = !task->runnable.is_fresh;
     if (!take_stack(worker, task) && !(has_run && take_reserve(worker, task))) {
         if (has_run) {
@@ -241,18 +258,15 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
-/* A look is due.  Who ran since the last one, alone, has had all of the time:
-   nobody but us has it in his hands before it is settled. */
+/* It has run alone, since `began_ns`: nobody but us has it in his hands before it
+   is settled. */
 static void
-judge_run(struct coact__worker *worker, uint64_t dispatches_before)
+judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
-    bool was_alone =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed) ==
-        dispatches_before + 1;
-    if (coact__oracle_now_ns() - looked_ns(worker) < LONG_RUN_NS) {
+    if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
         left->long_runs = 0;
-    } else if (was_alone && left->long_runs < UINT8_MAX) {
+    } else if (left->long_runs < UINT8_MAX) {
         left->long_runs++;
     }
 }
@@ -285,13 +299,14 @@ run(struct coact__worker *worker, struct coact__task *task)
         !coact__worker_prepare(worker, task)) {
         return;
     }
-    uint64_t before =
-        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    // With a look due behind it, it switches to nobody but us.
+    bool is_alone = worker->until_look == 1;
+    int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
-    if (worker->until_look == 1) {
-        judge_run(worker, before);
+    if (is_alone) {
+        judge_run(worker, began_ns);
     }
     coact__worker_settle(worker);
 }
@@ -302,6 +317,9 @@ coact__worker_run_alone(struct coact__worker *worker,
 {
     worker->until_look = 1; // so that it switches to nobody but us
     worker->charged_ns = coact__oracle_now_ns();
+    // It is judged by the time that it has had, not by how long we looked.
+    atomic_store_explicit(&worker->looked_ns, worker->charged_ns,
+                          memory_order_relaxed);
     coact__ready_turn(&worker->ready, runnable->role, 0);
     run(worker, (struct coact__task *)runnable);
     charge(worker, coact__oracle_now_ns());
@@ -331,6 +349,11 @@ coact__worker_look(struct coact__worker *worker)
         coact__poller_look(&scheduler->poller);
     }
     scheduler->options.look(scheduler->options.owner);
+    uint32_t drowsy = worker->drowsy.count;
+    if (drowsy >= COACT__HIBERNATE_SOME ||
+        (drowsy > 0 && !coact__worker_has_queued(worker))) {
+        coact__hibernate_drowsy(worker);
+    }
 }
 
 /* Roles on different workers never meet in one queue, and each would have all of
@@ -380,16 +403,15 @@ look_in_passing(struct coact__worker *worker)
 
 /* ---- Finding one ---- */
 
-static struct coact__runnable *
-from_global(struct coact__worker *worker, uint32_t most)
+/* To our own lines, where their rank and role decide. */
+static void
+take_from_global(struct coact__worker *worker)
 {
     struct coact__batch batch = {0};
-    if (coact__globalq_pop(&worker->scheduler->global, most, &batch) == 0) {
-        return NULL;
+    if (coact__globalq_pop(&worker->scheduler->global, GLOBAL_BATCH, &batch) >
+        0) {
+        coact__ready_put_all(&worker->ready, &batch);
     }
-    struct coact__runnable *first = coact__batch_pop(&batch);
-    coact__ready_put_all(&worker->ready, &batch);
-    return first;
 }
 
 static bool
@@ -460,11 +482,7 @@ static void
 give_turn(struct coact__worker *worker)
 {
     struct coact__ready *ready = &worker->ready;
-    uint32_t waiting = coact__ready_waiting(ready);
-    if (coact__ready_has_slot(ready) ||
-        ready->fresh_first != ready->fresh_end) {
-        waiting |= UINT32_C(1) << ready->role;
-    }
+    uint32_t waiting = coact__ready_roles(ready);
     if (waiting == 0) {
         return;
     }
@@ -496,16 +514,14 @@ next_local(struct coact__worker *worker)
 static struct coact__runnable *
 next_task(struct coact__worker *worker)
 {
-    struct coact__runnable *found = NULL;
     if (--worker->until_look == 0) {
         look_in_passing(worker);
-        found = from_global(worker, GLOBAL_BATCH);
+        take_from_global(worker);
     }
+    struct coact__runnable *found = next_local(worker);
     if (found == NULL) {
+        take_from_global(worker);
         found = next_local(worker);
-    }
-    if (found == NULL) {
-        found = from_global(worker, GLOBAL_BATCH);
     }
     if (found == NULL) {
         coact__worker_look(worker);
@@ -544,6 +560,7 @@ alert_one(struct coact__worker *worker)
 static void
 hand_over(struct coact__worker *worker)
 {
+    coact__hibernate_drowsy(worker); // we may be parked for long
     struct coact__batch all = {0};
     if (coact__ready_give_up_all(&worker->ready, &all) > 0) {
         coact__globalq_push_batch(&worker->scheduler->global, &all);
@@ -591,7 +608,9 @@ rest(struct coact__worker *worker, bool (*park)(struct coact__worker *worker))
 static bool
 go_idle(struct coact__worker *worker)
 {
-    if (coact__worker_steal(worker) || wait_a_little(worker)) {
+    // It was there and not to be had: we were asked to look up in between.
+    if (coact__worker_has_queued(worker) || coact__worker_steal(worker) ||
+        wait_a_little(worker)) {
         return true;
     }
     worker->until_look = 1; // who comes back looks first

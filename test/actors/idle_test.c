@@ -141,6 +141,33 @@ START_TEST(s54_a_runtime_rests_again_after_calls_that_block)
 }
 END_TEST
 
+START_TEST(s54_a_runtime_rests_when_its_actors_are_hibernated)
+{
+    struct coact_runtime_options options = {
+        .workers = 2, .log = log_nothing, .hibernate_after_ns = COACT_MS(20)};
+    struct coact_runtime *runtime = NULL;
+    ck_assert_int_eq(coact_start(&options, &runtime), 0);
+    ck_assert_int_eq(coact_attach(runtime), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        peer_ref ref;
+        ck_assert_int_eq(
+            coact_spawn_with(peer, &ref, idle_body, NULL,
+                             .hibernate = i % 2 == 0 ? COACT_HIBERNATE_LATER
+                                                     : COACT_HIBERNATE_AT_ONCE),
+            0);
+    }
+    struct coact_runtime_stats stats;
+    int64_t deadline_ns = IN_TIME;
+    do {
+        usleep(10000);
+        coact_stats(runtime, &stats);
+        ck_assert_msg(coact_now_ns() < deadline_ns, "some stay awake");
+    } while (stats.actors_hibernated < MANY);
+    rests(runtime);
+}
+END_TEST
+
 SUITE_MAIN("idle", s54_a_parked_runtime_does_not_run_at_all,
            s54_ten_thousand_sleeping_actors_do_not_run_at_all,
-           s54_a_runtime_rests_again_after_calls_that_block)
+           s54_a_runtime_rests_again_after_calls_that_block,
+           s54_a_runtime_rests_when_its_actors_are_hibernated)

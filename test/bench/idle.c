@@ -1,13 +1,16 @@
 /*
  * idle.c - actors parked in receive: the time to start them, and their memory.
  *
- * With the variant server they are servers, which hold no stack meanwhile.
+ * With the variant server they are servers, which hold no stack meanwhile; with
+ * hibernate they are hibernated as soon as they park.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "test/bench/bench.h"
 
 #include <coact/server.h>
+
+#include <string.h>
 
 COACT_MAILBOX(sleeper, ping);
 
@@ -42,13 +45,13 @@ resting_handle(sleeper_turn self, void *state)
 }
 
 static int
-start_one(const struct bench_run *run, boss_ref *me)
+start_one(boss_ref *me, bool serves, enum coact_hibernate hibernate)
 {
     sleeper_ref sleeper;
-    return run->variant[0] != '\0'
-               ? coact_serve_with(sleeper, &sleeper, resting_handle, me,
-                                  .init = resting_init)
-               : coact_spawn(sleeper, &sleeper, sleeper_body, me);
+    return serves ? coact_serve_with(sleeper, &sleeper, resting_handle, me,
+                                     .init = resting_init)
+                  : coact_spawn_with(sleeper, &sleeper, sleeper_body, me,
+                                     .hibernate = hibernate);
 }
 
 void
@@ -56,10 +59,14 @@ bench_idle(boss_self self, void *arg)
 {
     struct bench_run *run = arg;
     boss_ref me = {self.ref};
+    bool serves = strcmp(run->variant, "server") == 0;
+    enum coact_hibernate hibernate = strcmp(run->variant, "hibernate") == 0
+                                         ? COACT_HIBERNATE_AT_ONCE
+                                         : COACT_HIBERNATE_NEVER;
     int64_t before = bench_resident_bytes(), start = coact_now_ns();
     int64_t ready = 0;
     for (int64_t i = 0; i < run->n; i++) {
-        bench_must(start_one(run, &me), "spawn");
+        bench_must(start_one(&me, serves, hibernate), "spawn");
         // Read at once, or a million messages would be measured too.
         ready += bench_collect(self, (int64_t)coact_pending());
     }

@@ -2,9 +2,11 @@
  * latency.c - how late a sleep of 1 ms ends, among 64 actors that compute.
  *
  * Variants: calm has none of them; in yield each computes for 10 ms and yields;
- * in hog they never yield, until the run's cap of 10 s.  The delay is the time
- * slept less the time asked.  In calm a thread's own sleeps, in this process
- * and as many, show what the kernel and its clock add: floor_p99_us.
+ * in hog they never yield, until the run's cap of 10 s; in blocked they do not
+ * compute, but sit in a read that coact does not know of.  With -interactive the
+ * one that sleeps is in a role with a target.  The delay is the time slept less
+ * the time asked.  In calm a thread's own sleeps, in this process and as many,
+ * show what the kernel and its clock add: floor_p99_us.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,13 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { HOGS = 64, CALIBRATION_TURNS = 10000000 };
+enum { HOGS = 64, CALIBRATION_TURNS = 10000000, CAP_MS = 10000 };
 
 struct crowd {
     int64_t chunk_turns; /* 10 ms of computing */
     bool yields;
     _Atomic int64_t end_ns; /* relaxed: a hog may see it a chunk too late */
+    int pipe[2];            /* who is blocked reads it; closing it ends that */
 };
 
 COACT_MAILBOX(hog, ping);
@@ -38,6 +42,15 @@ hog_body(hog_self self, void *arg)
             return;
         }
     }
+}
+
+static void
+blocked_body(hog_self self, void *arg)
+{
+    (void)self;
+    const struct crowd *crowd = arg;
+    char byte;
+    (void)!read(crowd->pipe[0], &byte, 1);
 }
 
 /* The turns of 10 ms, by the fastest of five tries. */
@@ -111,26 +124,63 @@ report_delays(struct bench_run *run, int64_t *late, int64_t count)
     bench_figure(run, "max_us", bench_quantile_us(late, count, 1), 1);
 }
 
+/* "hog" of "hog-interactive". */
+static bool
+is_variant(const struct bench_run *run, const char *name)
+{
+    size_t length = strlen(name);
+    const char *rest = run->variant + length;
+    return strncmp(run->variant, name, length) == 0 &&
+           (*rest == '\0' || *rest == '-');
+}
+
+static void
+start_crowd(struct crowd *crowd, const struct bench_run *run)
+{
+    bool blocks = is_variant(run, "blocked");
+    crowd->yields = is_variant(run, "yield");
+    if (blocks) {
+        bench_must(pipe(crowd->pipe), "pipe");
+    } else {
+        crowd->chunk_turns = calibrate();
+    }
+    atomic_store_explicit(&crowd->end_ns, coact_in_ms(CAP_MS),
+                          memory_order_relaxed);
+    for (int i = 0; i < HOGS; i++) {
+        hog_ref hog;
+        bench_must(coact_spawn_with(hog, &hog, blocks ? blocked_body : hog_body,
+                                    crowd, .role = {.id = 1}),
+                   "spawn");
+    }
+}
+
+static void
+end_crowd(struct crowd *crowd, const struct bench_run *run)
+{
+    atomic_store_explicit(&crowd->end_ns, 0, memory_order_relaxed);
+    if (is_variant(run, "blocked")) {
+        close(crowd->pipe[1]);
+    }
+}
+
 void
 bench_latency(boss_self self, void *arg)
 {
     struct bench_run *run = arg;
     (void)self;
-    bool calm = strcmp(run->variant, "calm") == 0;
+    bool calm = is_variant(run, "calm");
     // Hogs outlive this actor by the chunk that they are in.
     static struct crowd crowd;
-    crowd.chunk_turns = calibrate();
-    crowd.yields = strcmp(run->variant, "yield") == 0;
     int64_t *late = bench_alloc(run->n, sizeof(*late));
-    int64_t end = coact_in_ms(10000);
-    atomic_store_explicit(&crowd.end_ns, end, memory_order_relaxed);
-    for (int i = 0; i < HOGS && !calm; i++) {
-        hog_ref hog;
-        bench_must(coact_spawn(hog, &hog, hog_body, &crowd), "spawn");
+    if (!calm) {
+        start_crowd(&crowd, run);
     }
-    int64_t start = coact_now_ns(), count = probe(late, run->n, end);
+    int64_t start = coact_now_ns();
+    int64_t count = probe(late, run->n, start + COACT_MS(CAP_MS));
     bench_finish(run, count, start);
-    atomic_store_explicit(&crowd.end_ns, 0, memory_order_relaxed);
+    if (!calm) {
+        end_crowd(&crowd, run);
+    }
     report_delays(run, late, count);
     free(late);
     if (calm) {

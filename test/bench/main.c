@@ -41,8 +41,11 @@ static const struct bench {
     {"big", bench_big, 20000, "||",
      "pings by each of 512 actors to random others"},
     {"pool", bench_pool, 20000, "||", "rounds of 64 jobs of 1.2 us"},
-    {"idle", bench_idle, 1000000, "||server|", "actors parked in receive"},
-    {"latency", bench_latency, 2000, "|yield|calm|hog|",
+    {"idle", bench_idle, 1000000, "||server|hibernate|",
+     "actors parked in receive"},
+    {"latency", bench_latency, 2000,
+     "|yield|calm|hog|blocked|yield-interactive|hog-interactive|"
+     "blocked-interactive|",
      "sleeps of 1 ms among 64 actors that compute"},
     {"timers", bench_timers, 1000000, "||", "sleepers of 0 to 5 s"},
     {"restarts", bench_restarts, 20000, "||",
@@ -143,9 +146,9 @@ static void
 run_boss(struct bench_run *run, const struct bench *bench)
 {
     boss_ref boss;
-    bench_must(
-        coact_spawn_with(boss, &boss, bench->body, run, .label = bench->name),
-        "spawn");
+    bench_must(coact_spawn_with(boss, &boss, bench->body, run,
+                                .label = bench->name, .role = run->boss_role),
+               "spawn");
     struct coact_reason reason;
     bench_must(coact_join(boss.ref, COACT_FOREVER, &reason), "join");
     // A boss that was faster than our join is nobody's by then: no reason.
@@ -162,12 +165,17 @@ run_bench(struct bench_run *run, const struct bench *bench)
     struct coact_runtime *runtime;
     const struct coact_runtime_options options = {
         .workers = run->threads,
-        // There, actors fail on purpose, thousands in a second.
+        // There, actors fail or do not come back, and on purpose.
         .log_level =
-            bench->body == bench_restarts ? COACT_LOG_NONE : COACT_LOG_DEFAULT,
+            bench->body == bench_restarts || bench->body == bench_latency
+                ? COACT_LOG_NONE
+                : COACT_LOG_DEFAULT,
     };
     bench_must(coact_start(&options, &runtime), "start");
     bench_must(coact_attach(runtime), "attach");
+    if (strstr(run->variant, "-interactive") != NULL) {
+        run->boss_role = coact_role_named("interactive");
+    }
     run_boss(run, bench);
     bench_print(run);
     coact_detach();

@@ -12,12 +12,15 @@
 #define COACT_BENCH_REPORT_H
 
 #include <stdbool.h>
+#include <coact/actor.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
 struct bench_run {
     const char *bench, *variant; /* variant: "" for the plain one */
     uint32_t threads;
+    coact_role boss_role;
     int64_t n;
     int64_t ops, ns;   /* found: operations, and the time that they took */
     char figures[256]; /* found: the bench's own members, `,"p50_us":1.2…` */

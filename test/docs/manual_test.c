@@ -596,7 +596,40 @@ START_TEST(a_minute_of_simulated_time_takes_no_time)
 }
 END_TEST
 
-SUITE_MAIN("manual", a_text_taken_out_of_a_message_outlives_it,
+/* ---- Hibernation --------------------------------------------------------- */
+
+static void
+must(int rc)
+{
+    ck_assert_int_eq(rc, 0);
+}
+
+START_TEST(an_actor_that_mostly_waits_is_hibernated)
+{
+    struct coact_runtime *runtime = begin();
+    struct walk walk = {""};
+    walker_ref walker;
+    struct coact_runtime_stats stats;
+    must(coact_spawn_with(walker, &walker, walker_body, &walk,
+                          .hibernate = COACT_HIBERNATE_LATER));
+    // This one waits for a second at most: it stays on its stack.
+    must(coact_join(walker.ref, COACT_FOREVER, NULL));
+    host_ref host;
+    must(coact_spawn_with(host, &host, host_body, NULL,
+                          .hibernate = COACT_HIBERNATE_LATER));
+    must(coact_send(host, table_is_free, 0));
+    struct table table;
+    ck_assert_int_eq(coact_ask(host, ask_table, &table,
+                               coact_now_ns() + COACT_SECONDS(16), .guests = 2),
+                     -ETIMEDOUT);
+    coact_stats(runtime, &stats);
+    ck_assert_uint_eq(stats.actors_hibernated, 1);
+    end(runtime);
+}
+END_TEST
+
+SUITE_MAIN("manual", an_actor_that_mostly_waits_is_hibernated,
+           a_text_taken_out_of_a_message_outlives_it,
            what_a_selective_receive_skips_keeps_its_order,
            a_request_that_was_kept_is_answered_later,
            an_actor_that_is_asked_to_end_unwinds,

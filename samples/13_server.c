@@ -1,5 +1,5 @@
 /*
- * 10_server.c - ten thousand accounts, each an actor, and hardly a stack.
+ * 13_server.c - ten thousand accounts, each an actor, and hardly a stack.
  *
  * A server is a handler that is called for each message, and a state.  Between
  * messages it holds no stack, so there can be very many.  A handler may wait all

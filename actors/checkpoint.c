@@ -1,0 +1,55 @@
+/*
+ * checkpoint.c - a yield that asks first whether it is time for one.
+ *
+ * The lookout sets `attention` of a worker that has not looked at the time for
+ * two milliseconds, and of one in whose place somebody works (lookout.c); so the
+ * usual answer is found in three loads and reads no clock.  Where nobody keeps
+ * a lookout, because a host drives the runtime, the clock is read.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "actors/life.h"
+#include "runtime/here.h"
+#include "runtime/oracle.h"
+
+#include <errno.h>
+
+#define TURN_NS INT64_C(2000000)
+
+/* By the clock, where nobody else looks at it. */
+static bool
+has_had_its_turn(const struct coact__worker *worker)
+{
+    return worker->scheduler->options.host_driven &&
+           (coact__oracle_is_simulated() ||
+            coact__oracle_now_ns() -
+                    atomic_load_explicit(&worker->looked_ns,
+                                         memory_order_relaxed) >=
+                TURN_NS);
+}
+
+static inline bool
+is_asked(const struct coact__worker *worker, const struct coact__actor *actor)
+{
+    const struct coact__ready *ready = &worker->ready;
+    return atomic_load_explicit(&ready->bias.attention, memory_order_relaxed) ||
+           (coact__ready_waiting(ready) & ready->urgent) != 0 ||
+           actor->unusual != 0 ||
+           coact__inbox_is_notified(&actor->task.inbox) ||
+           has_had_its_turn(worker);
+}
+
+int
+coact_checkpoint(void)
+{
+    const struct coact__worker *worker = coact__worker_here();
+    const struct coact__actor *actor =
+        worker != NULL
+            ? (const struct coact__actor *)coact__worker_current(worker)
+            : NULL;
+    if (actor == NULL) {
+        (void)coact__actor_or_misuse("coact_checkpoint");
+        return -EPERM;
+    }
+    return is_asked(worker, actor) ? coact_yield() : 0;
+}
