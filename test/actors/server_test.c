@@ -313,12 +313,14 @@ find_waiting(void *context, const struct coact_actor_info *info)
 static void
 suspends(peer_self self, void *arg)
 {
-    (void)self, (void)arg;
+    (void)self;
     struct tally tally = {0};
     struct asker asker = {0};
-    ck_assert_int_eq(coact_serve_with(peer, &asker.to, suspending_handle,
-                                      &tally, .label = "suspending"),
-                     0);
+    ck_assert_int_eq(
+        coact_serve_with(peer, &asker.to, suspending_handle, &tally,
+                         .label = "suspending",
+                         .hibernate = *(enum coact_hibernate *)arg),
+        0);
     peer_ref p = spawn_peer(asker_body, &asker);
     for (bool waits = false; !waits;) {
         ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
@@ -341,7 +343,10 @@ suspends(peer_self self, void *arg)
 }
 START_TEST(a_handler_that_suspends_keeps_its_stack_and_others_messages_wait)
 {
-    conduct(2, suspends, NULL);
+    enum coact_hibernate kinds[] = {COACT_HIBERNATE_NEVER,
+                                    COACT_HIBERNATE_AT_ONCE};
+    conduct(2, suspends, &kinds[0]);
+    conduct(2, suspends, &kinds[1]);
 }
 END_TEST
 
