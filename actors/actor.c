@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/fair.h"
 #include "actors/life.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
@@ -212,6 +213,9 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
 {
     struct coact__actor *actor = birth->actor;
     int rc = prepare_bound(actor, options);
+    if (rc == 0 && options->fair) {
+        rc = coact__fair_begin(actor);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -254,6 +258,7 @@ undo(struct birth *birth)
         coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
     }
+    coact__fair_end(actor);
     coact__free(actor->extra);
     actor->extra = NULL;
     coact__slot_give(actor);
@@ -357,7 +362,7 @@ is_plain(const struct coact_options *options)
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !options->link && !options->trap_exit && options->monitor == NULL &&
            options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0;
+           options->role.id == 0 && !options->fair;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long

@@ -72,6 +72,13 @@ struct coact_options {
     void (*destroy_arg)(void *); /* not NULL: `arg` is taken, and destroyed with
                                     this when the actor has ended or could not start */
     coact_role role;             /* all zero: the spawner's */
+    /* Who has sent much does not make others wait: messages and news are
+       received round robin over the senders, in order within each.  Threads
+       that are not actors, and timers, count as one sender together; what is
+       forwarded counts as its first sender's.  A receive takes a few times as
+       long as that of another actor.  Where memory is short some senders are
+       served as one. */
+    bool fair;
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function

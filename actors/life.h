@@ -36,6 +36,7 @@ struct coact__bond_side;
 struct coact__watch;
 struct coact__ticker;
 struct coact__defer;
+struct coact__fair;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
@@ -60,6 +61,7 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__fair *fair;       /* of an actor that is fair */
     struct coact__mutexes *mutexes; /* where those that are held were locked */
     coact_ref supervisor;
     int64_t shutdown_ns; /* what our supervisor's exit grants us */
@@ -115,7 +117,7 @@ struct coact__actor {
             uint8_t stage;     /* enum coact__stage */
             uint8_t no_switch; /* 0, or why it may not wait: switch_check.h */
             bool is_killed;    /* clean-ups may not wait */
-            bool spare;
+            bool is_fair;      /* its list is fair.c's */
         };
         uint32_t unusual; /* 0: a wait has nothing to see to but messages */
     };
@@ -448,7 +450,8 @@ coact__change_pending(struct coact__actor *actor, uint32_t change)
         memory_order_relaxed);
 }
 
-/* Remove a message from the actor's own list; `before` is NULL for the first. */
+/* Remove a message from the actor's own list, which is plain; `before` is NULL for
+   the first. */
 static inline void
 coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
                struct coact__envelope *envelope)
@@ -465,7 +468,11 @@ coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
     coact__change_pending(actor, (uint32_t)-1);
 }
 
-/* At the end of it. */
+/* Remove this one, if it is there, from a list of any kind: true. */
+bool coact__unqueue_this(struct coact__actor *actor,
+                         struct coact__envelope *envelope);
+
+/* At the end of it, or of what its sender has there. */
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 
