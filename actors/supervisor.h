@@ -101,8 +101,9 @@ struct coact_child {
         hang_ns; /* isolated: kill it when it runs nothing for so long though
                         it has something to run.  0: never */
     struct coact_options options; /* label (default: the id), name, stack_bytes,
-                                     mailbox_messages, overflow, trap_exit and
-                                     destroy_arg; the others stay zero */
+                                     mailbox_messages, overflow, trap_exit,
+                                     fair and destroy_arg; the others stay
+                                     zero */
 };
 
 /* A child, as an initialiser: its mailbox, id, body, argument, and any other
