@@ -19,6 +19,7 @@ serves(peer_self self, void *arg)
     }
     struct reading reading = read_crowd(self, &crowd);
     ck_assert_uint_eq(reading.quiet_read, 200);
+    await_senders(&crowd);
 }
 static void
 serve(void *arg)

@@ -119,6 +119,7 @@ serves_many_rounds(peer_self self, void *arg)
     // While they still send.
     struct reading reading = read_crowd(self, &crowd);
     ck_assert_uint_eq(reading.quiet_read, 100 * 200);
+    await_senders(&crowd);
 }
 START_TEST(s18_a_fair_actor_keeps_the_order_of_each_sender)
 {

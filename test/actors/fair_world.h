@@ -44,6 +44,15 @@ quiet_body(peer_self self, void *arg)
     crowd->done++;
 }
 
+/* All have sent, and look at the crowd no more. */
+__attribute__((unused)) static void
+await_senders(const struct crowd *crowd)
+{
+    while (crowd->done < 1 + crowd->senders) {
+        coact_yield();
+    }
+}
+
 /* Let all of them send, the noisy one first, and be done. */
 __attribute__((unused)) static void
 let_send(struct crowd *crowd)
@@ -55,9 +64,7 @@ let_send(struct crowd *crowd)
     for (uint32_t i = 0; i < crowd->senders; i++) {
         spawn_peer(quiet_body, crowd);
     }
-    while (crowd->done < 1 + crowd->senders) {
-        coact_yield();
-    }
+    await_senders(crowd);
 }
 
 /* How many were read until the last quiet one's was, and in which order. */
