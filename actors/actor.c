@@ -360,9 +360,9 @@ is_plain(const struct coact_options *options)
 {
     return options->label == NULL && options->name == NULL &&
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
-           !options->link && !options->trap_exit && options->monitor == NULL &&
-           options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 && !options->fair;
+           !(options->link | options->trap_exit | options->fair) &&
+           options->monitor == NULL && options->runtime == NULL &&
+           options->destroy_arg == NULL && options->role.id == 0;
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long
