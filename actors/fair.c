@@ -91,7 +91,7 @@ grow(struct coact__fair *fair)
     struct coact__envelope **old = fair->entries;
     struct coact__envelope **entries =
         before < UINT32_MAX / 2
-            ? coact__alloc_zeroed((size_t)before * 2 * sizeof(*entries))
+            ? coact__alloc_zeroed((size_t)before * 2 * sizeof(void *))
             : NULL;
     if (entries == NULL) {
         return;
@@ -216,7 +216,7 @@ coact__fair_begin(struct coact__actor *actor)
         return -ENOMEM;
     }
     fair->mask = FIRST_ENTRIES - 1;
-    fair->entries = coact__alloc_zeroed(FIRST_ENTRIES * sizeof(*fair->entries));
+    fair->entries = coact__alloc_zeroed(FIRST_ENTRIES * sizeof(void *));
     if (fair->entries == NULL) {
         coact__free(fair);
         return -ENOMEM;
