@@ -200,9 +200,9 @@ coact__account_close(struct coact__actor *actor)
 }
 
 int
-coact_account(bool on)
+coact_set_account(bool on)
 {
-    struct coact__actor *actor = coact__actor_or_misuse("coact_account");
+    struct coact__actor *actor = coact__actor_or_misuse("coact_set_account");
     if (actor == NULL) {
         return -EPERM;
     }

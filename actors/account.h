@@ -38,7 +38,7 @@ struct coact_account {
 
 /* Open our own account, or close it and forget what is in it.
    from actor, waits no, fails ENOMEM EPERM */
-COACT_API int coact_account(bool on);
+COACT_API int coact_set_account(bool on);
 
 /* The account of an actor of our runtime.  -ESRCH: it is gone, or not of our
    runtime; -ENOENT: it has none.

@@ -227,12 +227,12 @@ late_account_body(peer_self self, void *arg)
     struct coact_account account;
     ck_assert_int_eq(coact_account_of(self.ref, &account), -ENOENT);
     coact_sleep(coact_in_ms(10));
-    ck_assert_int_eq(coact_account(true), 0);
-    ck_assert_int_eq(coact_account(true), 0);
+    ck_assert_int_eq(coact_set_account(true), 0);
+    ck_assert_int_eq(coact_set_account(true), 0);
     coact_sleep(coact_in_ms(3));
     expect_ms("asleep", account_of(self.ref).sleep_ns, 3);
-    ck_assert_int_eq(coact_account(false), 0);
-    ck_assert_int_eq(coact_account(false), 0);
+    ck_assert_int_eq(coact_set_account(false), 0);
+    ck_assert_int_eq(coact_set_account(false), 0);
     ck_assert_int_eq(coact_account_of(self.ref, &account), -ENOENT);
 }
 
@@ -262,7 +262,7 @@ START_TEST(an_account_can_be_read_by_others_while_it_grows)
     coact_kill(sleeper.ref);
     join_peer(sleeper);
     ck_assert_int_eq(coact_account_of(sleeper.ref, &account), -ESRCH);
-    ck_assert_int_eq(coact_account(true), -EPERM);
+    ck_assert_int_eq(coact_set_account(true), -EPERM);
     stop_runtime(runtime);
     ck_assert_int_eq(coact_account_of(plain.ref, &account), -EPERM);
 }

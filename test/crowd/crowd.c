@@ -6,13 +6,12 @@
  * is not ahead of the next one's by more than the quantum, it goes on without a
  * switch; so two clocks differ by no more than that, and one piece of work.
  *
- * oracle.c, poller.c and altstack.c are replaced here as a whole.
+ * oracle.c, poller.c and altstack.c are replaced as a whole, here and in absent.c.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "test/crowd/crowd.h"
 
-#include "runtime/altstack.h"
 #include "runtime/context.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
@@ -523,14 +522,6 @@ coact__oracle_now_ns(void)
     return crowd_now_ns();
 }
 
-int
-// NOLINTNEXTLINE(readability-non-const-parameter): the real one writes to it
-coact__oracle_cpu_ns(pid_t tid, int64_t *out)
-{
-    (void)tid, (void)out;
-    return -ENOTSUP;
-}
-
 void
 coact__oracle_random(void *buf, size_t bytes)
 {
@@ -547,33 +538,7 @@ coact__oracle_choose(uint32_t n)
     return crowd_draw(n);
 }
 
-void
-coact__oracle_skip_to(int64_t now_ns)
-{
-    (void)now_ns;
-}
-
-/* The files under test are to do what they do on a real machine. */
-bool
-coact__oracle_is_simulated(void)
-{
-    return false;
-}
-
 /* ---- In place of poller.c: kick_fd counts the kicks ---- */
-
-int
-coact__poller_init(struct coact__poller *poller)
-{
-    *poller = (struct coact__poller){0};
-    return 0;
-}
-
-void
-coact__poller_fini(struct coact__poller *poller)
-{
-    (void)poller;
-}
 
 int
 coact__poller_poll(struct coact__poller *poller, int64_t timeout_ns)
@@ -592,38 +557,10 @@ coact__poller_poll(struct coact__poller *poller, int64_t timeout_ns)
 }
 
 void
-coact__poller_look(struct coact__poller *poller)
-{
-    (void)poller; // no task waits for a descriptor
-}
-
-void
 coact__poller_kick(struct coact__poller *poller)
 {
     crowd.counts.kicks++;
     poller->kick_fd++;
     (void)wake_those(poller, true);
     crowd_work(700);
-}
-
-int
-coact__poller_wait_fd(struct coact__task *task, int fd, short events,
-                      int64_t deadline_ns)
-{
-    (void)task, (void)fd, (void)events, (void)deadline_ns;
-    return -ENOTSUP;
-}
-
-/* ---- In place of altstack.c ---- */
-
-void
-coact__altstack_open(struct coact__altstack *altstack)
-{
-    *altstack = (struct coact__altstack){0};
-}
-
-void
-coact__altstack_close(struct coact__altstack *altstack)
-{
-    (void)altstack;
 }
