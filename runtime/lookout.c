@@ -9,11 +9,12 @@
  *
  *   long for      | what is done
  *   URGENT_NS     | what waits and is urgent is run here, on this thread
- *   SLICE_NS      | its thread gets a long slice (slice.h): we come in between
  *   hog_ns / 2    | the same for what waits and had short runs; and the kernel is
  *                 | asked what the thread does
  *   hog_ns        | somebody stands in, if work waits; while others do so
  *                 | already, later: the run may be long because of them
+ *   2 hog_ns      | its thread is demoted, if it has computed for so long, and
+ *                 | more compute than there are cores
  *   hog_report_ns | it is reported, if the time was its own: computed, or slept
  *                 | in the kernel
  *
@@ -29,9 +30,9 @@
  */
 #include "runtime/lookout.h"
 
+#include "runtime/demote.h"
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
-#include "runtime/slice.h"
 
 #include <stddef.h>
 
@@ -40,7 +41,6 @@
 #define GAP_ALL_BUSY_NS INT64_C(1000000)
 #define GAP_ALL_STUCK_NS INT64_C(5000000)
 #define URGENT_NS INT64_C(100000)
-#define SLICE_NS INT64_C(2000000)
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
 #define ASK_LAST_NS INT64_C(1000000000)
@@ -109,6 +109,15 @@ is_asleep(const struct coact__threadstate *state)
     return state->state == 'S' || state->state == 'D';
 }
 
+/* Under the lock, without which it does not park: is it still in that run? */
+static bool
+is_in(struct coact__worker *other, uint64_t dispatches)
+{
+    return coact__worker_current(other) != NULL &&
+           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
+               dispatches;
+}
+
 static void
 set_blocked(struct coact__worker *other, bool is_blocked)
 {
@@ -156,6 +165,29 @@ sum_up(const struct coact__inquiry *inquiry, struct coact__threadspan *span)
 {
     coact__threadstate_span(&inquiry->first, &inquiry->last,
                             inquiry->last_ns - inquiry->first_ns, span);
+}
+
+/* One that computes without an end, beside more than there are cores. */
+static void
+demote(struct watch *watch, struct coact__worker *other)
+{
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    struct coact__threadspan span;
+    sum_up(&other->inquiry, &span);
+    if (span.computed_ns < 2 * hog_ns(watch) ||
+        computing_surplus(scheduler) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&parking->lock);
+    if (!other->is_demoted && is_in(other, other->inquiry.dispatches)) {
+        other->is_demoted = coact__demote(
+            atomic_load_explicit(&other->tid, memory_order_relaxed),
+            &other->nice_before);
+        atomic_store_explicit(&other->ready.bias.attention, true,
+                              memory_order_release);
+    }
+    pthread_mutex_unlock(&parking->lock);
 }
 
 static enum coact__report
@@ -246,13 +278,9 @@ see_run(struct watch *watch, struct coact__worker *other, int64_t unmoved,
                        ? hog_ns(watch) / 2
                        : scheduler->options.hog_report_ns / 2;
     remind(other, watch->now_ns);
-    if (unmoved >= SLICE_NS && !other->has_long_slice) {
-        other->has_long_slice = true;
-        coact__slice_lengthen(
-            atomic_load_explicit(&other->tid, memory_order_relaxed));
-    }
     if (unmoved >= half) {
         inquire(watch, other, unmoved);
+        demote(watch, other);
         if (is_to_report(watch, other, unmoved)) {
             sight->reported = other;
         }
@@ -348,10 +376,8 @@ adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 static bool
 is_replaceable(struct coact__worker *other)
 {
-    return coact__worker_current(other) != NULL && !is_stuck(other) &&
-           !is_serving(other) &&
-           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
-               other->sighting.dispatches;
+    return !is_stuck(other) && !is_serving(other) &&
+           is_in(other, other->sighting.dispatches);
 }
 
 /* Go to work in the place of one that is stuck, with all that it has queued.
@@ -441,12 +467,13 @@ coact__lookout_come_back(struct coact__worker *worker)
     }
     bool was_stuck = end_stuck(worker);
     bool is_told = end_report(worker, now);
+    bool is_fit = coact__park_is_fit(worker);
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
         tell_over(worker, now);
     }
-    return !was_stuck ||
-           coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+    return is_fit && (!was_stuck || coact__census_awake(&scheduler->census) <=
+                                        scheduler->worker_count);
 }
 
 /* ---- Leaving the place for a while ---- */
@@ -476,7 +503,7 @@ step_back(struct coact__worker *worker)
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = end_report(worker, now);
-    bool is_ours = parking->lookout == NULL;
+    bool is_ours = coact__park_is_fit(worker) && parking->lookout == NULL;
     if (is_ours) {
         parking->lookout = worker;
     }
