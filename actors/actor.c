@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/fair.h"
 #include "actors/hibernate.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
@@ -281,6 +282,9 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
     if (rc == 0 && (options->account || birth->runtime->options.account)) {
         rc = coact__account_open(actor, false);
     }
+    if (rc == 0 && options->fair) {
+        rc = coact__fair_begin(actor);
+    }
     if (rc == 0 && options->label != NULL) {
         char *label = coact__strdup(options->label);
         coact__label_replace(actor, label);
@@ -329,6 +333,7 @@ undo(struct birth *birth)
     if ((actor->traits & COACT__ACCOUNTED) != 0) {
         coact__account_close(actor);
     }
+    coact__fair_end(actor);
     coact__free(actor->extra);
     actor->extra = NULL;
     coact__slot_give(actor);
@@ -428,10 +433,10 @@ is_plain(const struct coact_options *options)
 {
     return options->label == NULL && options->name == NULL &&
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
-           !options->link && !options->trap_exit && options->monitor == NULL &&
-           options->runtime == NULL && options->destroy_arg == NULL &&
-           options->role.id == 0 && !options->account &&
-           !options->sender_role &&
+           !(options->link | options->trap_exit | options->fair |
+             options->account | options->sender_role) &&
+           options->monitor == NULL && options->runtime == NULL &&
+           options->destroy_arg == NULL && options->role.id == 0 &&
            options->hibernate == COACT_HIBERNATE_NEVER && options->init == NULL;
 }
 

@@ -83,6 +83,13 @@ struct coact_options {
     bool sender_role; /* each message is handled in the role of its sender */
     enum coact_hibernate hibernate;
     int (*init)(void **state); /* of a server; see server.h */
+    /* Who has sent much does not make others wait: messages and news are
+       received round robin over the senders, in order within each.  Threads
+       that are not actors, and timers, count as one sender together; what is
+       forwarded counts as its first sender's.  A receive takes a few times as
+       long as that of another actor.  Where memory is short some senders are
+       served as one. */
+    bool fair;
 };
 
 /* Start an actor: its mailbox, where to put its address, its body (a function

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/fair.h"
 #include "actors/life.h"
 
 #include <errno.h>
@@ -17,6 +18,10 @@
 void
 coact__enqueue(struct coact__actor *actor, struct coact__envelope *envelope)
 {
+    if (COACT__UNLIKELY(coact__is_fair(actor))) {
+        coact__fair_add(actor, envelope);
+        return;
+    }
     envelope->item.node.next = NULL;
     if (actor->first == NULL) {
         actor->first = envelope;
@@ -25,6 +30,30 @@ coact__enqueue(struct coact__actor *actor, struct coact__envelope *envelope)
     }
     actor->last = envelope;
     coact__change_pending(actor, 1);
+}
+
+bool
+coact__unqueue_this(struct coact__actor *actor,
+                    struct coact__envelope *envelope)
+{
+    if (coact__is_fair(actor)) {
+        struct coact__fair_place place;
+        bool is_there = coact__fair_find_this(actor, envelope, &place);
+        if (is_there) {
+            coact__fair_take(actor, &place);
+        }
+        return is_there;
+    }
+    struct coact__envelope *before = NULL;
+    struct coact__envelope *at = actor->first;
+    while (at != NULL && at != envelope) {
+        before = at;
+        at = coact__envelope_next(at);
+    }
+    if (at != NULL) {
+        coact__unqueue(actor, before, at);
+    }
+    return at != NULL;
 }
 
 /* ---- From the inbox ---- */
@@ -134,7 +163,8 @@ coact__drain_all(struct coact__actor *actor)
     }
     struct coact__envelope *last;
     uint32_t count;
-    if (is_plain(actor, node, &last, &count)) {
+    if (COACT__LIKELY(!coact__is_fair(actor)) &&
+        is_plain(actor, node, &last, &count)) {
         enqueue_all(actor, coact__envelope_of_item((struct coact__item *)node),
                     last, count);
     } else {

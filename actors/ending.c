@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/fair.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/node.h"
@@ -364,6 +365,7 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     actor->stage = COACT__STAGE_GONE;
     say_end(actor, reason);
     coact__mutexes_end(actor);
+    coact__fair_end(actor); // what follows knows plain lists
     drop_list(actor, actor->held, reason);
     drop_list(actor, actor->kept, reason);
     drop_list(actor, actor->first, reason);

@@ -38,6 +38,7 @@ struct coact__bond_side;
 struct coact__watch;
 struct coact__ticker;
 struct coact__defer;
+struct coact__fair;
 struct coact__chunk;
 struct coact__node;
 struct coact__family;
@@ -65,6 +66,7 @@ struct coact__extra {
     struct coact__bond_side *links;
     uint32_t links_of_side[2]; /* how many of those are which side */
     struct coact__ticker *tickers;
+    struct coact__fair *fair;       /* of an actor that is fair */
     struct coact__mutexes *mutexes; /* where those that are held were locked */
     bool has_given; /* a server's argument is not its state any more, */
     void *given;    /* and is to be destroyed: this */
@@ -125,7 +127,8 @@ enum coact__serves {
 enum coact__trait {
     COACT__ACCOUNTED = 8, /* has an account */
     COACT__LIMITED = 4,   /* is under a limit */
-    COACT__LENDS = 2      /* handles messages in the roles of their senders */
+    COACT__LENDS = 2,     /* handles messages in the roles of their senders */
+    COACT__FAIR = 1       /* its list is fair.c's */
 };
 
 /* In the order of their use: a message to an actor and its next wait touch the
@@ -503,7 +506,8 @@ coact__change_pending(struct coact__actor *actor, uint32_t change)
         memory_order_relaxed);
 }
 
-/* Remove a message from the actor's own list; `before` is NULL for the first. */
+/* Remove a message from the actor's own list, which is plain; `before` is NULL for
+   the first. */
 static inline void
 coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
                struct coact__envelope *envelope)
@@ -520,7 +524,11 @@ coact__unqueue(struct coact__actor *actor, struct coact__envelope *before,
     coact__change_pending(actor, (uint32_t)-1);
 }
 
-/* At the end of it. */
+/* Remove this one, if it is there, from a list of any kind: true. */
+bool coact__unqueue_this(struct coact__actor *actor,
+                         struct coact__envelope *envelope);
+
+/* At the end of it, or of what its sender has there. */
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 

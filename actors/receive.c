@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/fair.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/role_internal.h"
@@ -320,11 +321,37 @@ struct walk {
     struct coact__envelope *before; /* the last one passed over */
     const uint32_t *numbers;
     size_t count;
+    bool has_slept; /* in a fair actor */
 };
+
+/* The same in a fair list.  When we have slept, what was there before is not
+   wanted: it is looked at again only if something wanted has come. */
+static struct coact__envelope *
+walk_fairly(struct coact__actor *actor, const struct walk *walk)
+{
+    if (walk->has_slept && !coact__fair_has_come(actor)) {
+        return NULL;
+    }
+    struct coact__fair_place place;
+    while (coact__fair_find(actor, walk->numbers, walk->count, &place)) {
+        coact__fair_take(actor, &place);
+        if (place.at->item.kind <= COACT__KIND_REQUEST) {
+            owe_place(actor);
+        }
+        if (!is_stale(actor, place.at)) {
+            return place.at;
+        }
+        drop(actor, place.at);
+    }
+    return NULL;
+}
 
 static struct coact__envelope *
 walk_on(struct coact__actor *actor, struct walk *walk)
 {
+    if (coact__is_fair(actor)) {
+        return walk_fairly(actor, walk);
+    }
     for (;;) {
         struct coact__envelope *at = walk->before != NULL
                                          ? coact__envelope_next(walk->before)
@@ -384,7 +411,7 @@ hand_out_any(struct coact__actor *actor, struct coact__envelope *envelope)
 bool
 coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
 {
-    struct walk walk = {NULL, NULL, 0};
+    struct walk walk = {0};
     struct coact__envelope *found = walk_on(actor, &walk);
     if (found != NULL) {
         *out = hand_out_any(actor, found);
@@ -397,6 +424,21 @@ has_passed(int64_t deadline_ns)
 {
     return deadline_ns != COACT_FOREVER &&
            (deadline_ns <= COACT_NOW || coact__oracle_now_ns() >= deadline_ns);
+}
+
+static void
+wait_for(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns)
+{
+    // A receive of anything finds what it wants in front.
+    bool is_watching = coact__is_fair(actor) && walk->count > 0;
+    if (is_watching) {
+        coact__fair_watch_begin(actor, walk->numbers, walk->count);
+    }
+    coact__wait(actor, "receive", COACT__INBOX_LISTENING, deadline_ns);
+    if (is_watching) {
+        coact__fair_watch_end(actor);
+    }
+    walk->has_slept = is_watching;
 }
 
 /* The first that is wanted; NULL, and why in *number, if none came in time. */
@@ -415,7 +457,7 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
             *number = NUMBER_OF(coact_timeout);
             return NULL;
         }
-        coact__wait(actor, "receive", COACT__INBOX_LISTENING, deadline_ns);
+        wait_for(actor, walk, deadline_ns);
         rc = coact__interrupted(actor);
     }
     *number = NUMBER_OF(coact_cancelled);
@@ -430,7 +472,7 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     if (actor == NULL) {
         return (struct coact_receipt){.open = false};
     }
-    struct walk walk = {NULL, numbers, count};
+    struct walk walk = {.numbers = numbers, .count = count};
     uint32_t number = 0;
     if ((actor->traits & COACT__LIMITED) != 0) {
         coact__limits_next(actor);

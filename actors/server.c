@@ -158,9 +158,11 @@ handle_next(struct coact__actor *actor)
         return false;
     }
     coact__server_turn(actor, &at_hand);
-    coact__drain(actor);
-    if ((actor->traits & COACT__LIMITED) != 0 && actor->first != NULL) {
-        coact__limits_next(actor);
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__drain(actor);
+        if (actor->first != NULL) {
+            coact__limits_next(actor);
+        }
     }
     return true;
 }

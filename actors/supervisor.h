@@ -102,8 +102,8 @@ struct coact_child {
                         it has something to run.  0: never */
     struct coact_options options; /* label (default: the id), name, stack_bytes,
                                      mailbox_messages, overflow, trap_exit,
-                                     hibernate, destroy_arg, and a server's
-                                     init; the others stay zero */
+                                     hibernate, fair, destroy_arg, and a
+                                     server's init; the others stay zero */
     bool serves; /* it is a server (server.h), and has started when its init
                     has succeeded */
 };

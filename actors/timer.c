@@ -176,17 +176,11 @@ unlist(struct coact__actor *actor, struct coact__ticker *ticker)
 static bool
 discard_tick(struct coact__actor *actor, struct coact__ticker *ticker)
 {
-    struct coact__envelope *before = NULL;
-    struct coact__envelope *at = actor->first;
-    while (at != NULL && at != &ticker->news.envelope) {
-        before = at;
-        at = (struct coact__envelope *)(void *)at->item.node.next;
-    }
-    if (at != NULL) {
-        coact__unqueue(actor, before, at);
+    bool is_there = coact__unqueue_this(actor, &ticker->news.envelope);
+    if (is_there) {
         coact__free(ticker);
     }
-    return at != NULL;
+    return is_there;
 }
 
 int

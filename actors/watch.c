@@ -168,19 +168,10 @@ withdraw(struct coact__actor *watcher, struct coact__watch *watch)
 
 /* The news waits unread in our queue: take it out. */
 static void
-discard_news(struct coact__actor *actor, coact_monitor_id monitor)
+discard_news(struct coact__actor *actor, struct coact__watch *watch)
 {
-    struct coact__envelope *before = NULL;
-    struct coact__envelope *at = actor->first;
-    while (at != NULL) {
-        if (at->item.kind == COACT__KIND_DOWN &&
-            coact__watch_of_news(at)->news.down.monitor.id == monitor.id) {
-            coact__unqueue(actor, before, at);
-            coact__watch_news_free(at);
-            return;
-        }
-        before = at;
-        at = (struct coact__envelope *)(void *)at->item.node.next;
+    if (coact__unqueue_this(actor, &watch->news.envelope)) {
+        coact__watch_news_free(&watch->news.envelope);
     }
 }
 
@@ -202,8 +193,8 @@ coact_demonitor(coact_monitor_id monitor)
     if (watch->has_arrived) {
         untie(&actor->extra->watching, watch, WATCHER_TIES);
         watch->is_watching = false;
-        coact__watch_unhold(watch);
-        discard_news(actor, monitor);
+        coact__watch_unhold(watch); // its news holds it still
+        discard_news(actor, watch);
     } else {
         withdraw(actor, watch);
     }

@@ -18,19 +18,10 @@
  *   hog_report_ns | it is reported, if the time was its own: computed, or slept
  *                 | in the kernel
  *
- * Under the lock of the parking: is_stuck, is_blocked, the numbers of both, and
- * how far a report has come.  A worker may come back between our look and our
- * decision; it then finds that it has been counted out, and counts itself in.
- *
- * The lookout gives up its place before it runs a task or makes a report: the
- * one may be a loop as well, and the other waits for the thread it is about.
- * Somebody must see to the rest meanwhile.
- *
  * SPDX-License-Identifier: MIT
  */
-#include "runtime/lookout.h"
+#include "runtime/lookout_parts.h"
 
-#include "runtime/demote.h"
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
 
@@ -43,20 +34,7 @@
 #define URGENT_NS INT64_C(100000)
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
-#define ASK_LAST_NS INT64_C(1000000000)
 #define SERVE_MOST 64
-
-/* What the lookout remembers from one look to the next. */
-struct watch {
-    struct coact__worker *worker; /* ourselves */
-    int64_t now_ns;
-    int64_t gap_ns; /* until the next look, while others run */
-    int64_t before_ns;
-    uint64_t operations; /* at before_ns */
-    bool were_behind;
-    bool was_global; /* something was in the global queue */
-    bool has_served;
-};
 
 static bool
 is_stopping(struct coact__scheduler *scheduler)
@@ -64,183 +42,7 @@ is_stopping(struct coact__scheduler *scheduler)
     return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
 }
 
-static bool
-is_stuck(struct coact__worker *worker)
-{
-    return atomic_load_explicit(&worker->is_stuck, memory_order_relaxed);
-}
-
-static bool
-is_serving(struct coact__worker *worker)
-{
-    return atomic_load_explicit(&worker->is_serving, memory_order_relaxed);
-}
-
-static uint32_t
-stuck_workers(struct coact__scheduler *scheduler)
-{
-    // Acquire: who is not stuck any more is counted in the census.
-    return atomic_load_explicit(&scheduler->parking.stuck,
-                                memory_order_acquire);
-}
-
-static int64_t
-hog_ns(const struct watch *watch)
-{
-    return watch->worker->scheduler->options.hog_ns;
-}
-
-/* ---- What a thread does -------------------------------------------------- */
-
-/* Those that are stuck and compute; the lock is held, or it is a guess. */
-static uint32_t
-computing_surplus(struct coact__scheduler *scheduler)
-{
-    struct coact__parking *parking = &scheduler->parking;
-    uint32_t stuck = stuck_workers(scheduler);
-    uint32_t blocked =
-        atomic_load_explicit(&parking->blocked, memory_order_relaxed);
-    return stuck > blocked ? stuck - blocked : 0;
-}
-
-static bool
-is_asleep(const struct coact__threadstate *state)
-{
-    return state->state == 'S' || state->state == 'D';
-}
-
-/* Under the lock, without which it does not park: is it still in that run? */
-static bool
-is_in(struct coact__worker *other, uint64_t dispatches)
-{
-    return coact__worker_current(other) != NULL &&
-           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
-               dispatches;
-}
-
-static void
-set_blocked(struct coact__worker *other, bool is_blocked)
-{
-    struct coact__parking *parking = &other->scheduler->parking;
-    pthread_mutex_lock(&parking->lock);
-    if (is_stuck(other) && other->is_blocked != is_blocked) {
-        other->is_blocked = is_blocked;
-        atomic_fetch_add_explicit(&parking->blocked,
-                                  is_blocked ? 1 : (uint32_t)-1,
-                                  memory_order_relaxed);
-    }
-    pthread_mutex_unlock(&parking->lock);
-}
-
-/* Ask the kernel, the more rarely the longer the run. */
-static void
-inquire(struct watch *watch, struct coact__worker *other, int64_t unmoved)
-{
-    struct coact__inquiry *inquiry = &other->inquiry;
-    if (inquiry->dispatches != other->sighting.dispatches) {
-        *inquiry =
-            (struct coact__inquiry){.dispatches = other->sighting.dispatches};
-    }
-    if (watch->now_ns < inquiry->next_ns) {
-        return;
-    }
-    (void)coact__threadstate_read(
-        atomic_load_explicit(&other->tid, memory_order_relaxed),
-        &inquiry->last);
-    inquiry->last_ns = watch->now_ns;
-    if (inquiry->first_ns == 0) {
-        inquiry->first_ns = watch->now_ns;
-        inquiry->first = inquiry->last;
-        inquiry->unseen_ns = unmoved;
-    }
-    int64_t wait = unmoved / 4 < ASK_LAST_NS ? unmoved / 4 : ASK_LAST_NS;
-    wait = wait > hog_ns(watch) / 2 ? wait : hog_ns(watch) / 2;
-    inquiry->next_ns = watch->now_ns + wait;
-    set_blocked(other, is_asleep(&inquiry->last));
-}
-
-/* What the run that it is in has done so far, as far as we saw it. */
-static void
-sum_up(const struct coact__inquiry *inquiry, struct coact__threadspan *span)
-{
-    coact__threadstate_span(&inquiry->first, &inquiry->last,
-                            inquiry->last_ns - inquiry->first_ns, span);
-}
-
-/* One that computes without an end, beside more than there are cores. */
-static void
-demote(struct watch *watch, struct coact__worker *other)
-{
-    struct coact__scheduler *scheduler = watch->worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    struct coact__threadspan span;
-    sum_up(&other->inquiry, &span);
-    if (span.computed_ns < 2 * hog_ns(watch) ||
-        computing_surplus(scheduler) == 0) {
-        return;
-    }
-    pthread_mutex_lock(&parking->lock);
-    if (!other->is_demoted && is_in(other, other->inquiry.dispatches)) {
-        other->is_demoted = coact__demote(
-            atomic_load_explicit(&other->tid, memory_order_relaxed),
-            &other->nice_before);
-        atomic_store_explicit(&other->ready.bias.attention, true,
-                              memory_order_release);
-    }
-    pthread_mutex_unlock(&parking->lock);
-}
-
-static enum coact__report
-report_of(const struct coact__worker *other)
-{
-    // Relaxed: the lookout makes them one after another, and the lock orders
-    // what belongs to it; a stale answer costs one look.
-    return (enum coact__report)atomic_load_explicit(&other->report,
-                                                    memory_order_relaxed);
-}
-
-/* Under the lock. */
-static void
-set_report(struct coact__worker *other, enum coact__report report)
-{
-    atomic_store_explicit(&other->report, (uint8_t)report,
-                          memory_order_relaxed);
-}
-
-/* Has it been at it for so long by its own doing?  What came before the first
-   question is taken for its own, up to a quarter. */
-static bool
-is_to_report(const struct watch *watch, const struct coact__worker *other,
-             int64_t unmoved)
-{
-    int64_t least = watch->worker->scheduler->options.hog_report_ns;
-    const struct coact__inquiry *inquiry = &other->inquiry;
-    if (unmoved < least || inquiry->first_ns == 0 ||
-        report_of(other) != COACT__REPORT_NONE) {
-        return false;
-    }
-    struct coact__threadspan span;
-    sum_up(inquiry, &span);
-    int64_t unseen =
-        inquiry->unseen_ns < least / 4 ? inquiry->unseen_ns : least / 4;
-    return span.computed_ns + span.slept_ns + unseen >= least;
-}
-
 /* ---- Looking at the others ---- */
-
-/* How long a worker has been in the run that it is in; 0 if it is in none. */
-static int64_t
-unmoved_ns(struct coact__worker *other, int64_t now)
-{
-    uint64_t dispatches =
-        atomic_load_explicit(&other->dispatches, memory_order_relaxed);
-    struct coact__sighting *seen = &other->sighting;
-    if (dispatches != seen->dispatches ||
-        coact__worker_current(other) == NULL) {
-        *seen = (struct coact__sighting){dispatches, now};
-    }
-    return now - seen->since_ns;
-}
 
 /* Remind one that is busy with short runs no more, or not any more, of time. */
 static void
@@ -270,22 +72,23 @@ struct sight {
 
 /* One that is in a run, and has been since `unmoved` ago. */
 static void
-see_run(struct watch *watch, struct coact__worker *other, int64_t unmoved,
-        struct sight *sight)
+see_run(struct coact__lookout *watch, struct coact__worker *other,
+        int64_t unmoved, struct sight *sight)
 {
     const struct coact__scheduler *scheduler = watch->worker->scheduler;
-    int64_t half = hog_ns(watch) < scheduler->options.hog_report_ns
-                       ? hog_ns(watch) / 2
-                       : scheduler->options.hog_report_ns / 2;
+    int64_t half =
+        coact__lookout_hog_ns(watch) < scheduler->options.hog_report_ns
+            ? coact__lookout_hog_ns(watch) / 2
+            : scheduler->options.hog_report_ns / 2;
     remind(other, watch->now_ns);
     if (unmoved >= half) {
-        inquire(watch, other, unmoved);
-        demote(watch, other);
-        if (is_to_report(watch, other, unmoved)) {
+        coact__inquiry_ask(watch, other, unmoved);
+        coact__inquiry_demote(watch, other);
+        if (coact__inquiry_is_to_report(watch, other, unmoved)) {
             sight->reported = other;
         }
     }
-    if (is_stuck(other) || is_serving(other)) {
+    if (coact__lookout_is_stuck(other) || coact__lookout_is_serving(other)) {
         return;
     }
     sight->shortest_ns =
@@ -294,16 +97,17 @@ see_run(struct watch *watch, struct coact__worker *other, int64_t unmoved,
         sight->longest_ns = unmoved;
         sight->longest = other;
     }
-    if (unmoved >= hog_ns(watch) && unmoved > sight->blocked_ns &&
-        is_asleep(&other->inquiry.last)) {
+    if (unmoved >= coact__lookout_hog_ns(watch) &&
+        unmoved > sight->blocked_ns &&
+        coact__lookout_is_asleep(&other->inquiry.last)) {
         sight->blocked_ns = unmoved;
         sight->blocked = other;
     }
 }
 
 static void
-see_queue(struct watch *watch, struct coact__worker *other, int64_t unmoved,
-          struct sight *sight)
+see_queue(struct coact__lookout *watch, struct coact__worker *other,
+          int64_t unmoved, struct sight *sight)
 {
     if (!coact__worker_has_queued(other)) {
         return;
@@ -319,7 +123,7 @@ see_queue(struct watch *watch, struct coact__worker *other, int64_t unmoved,
 }
 
 static void
-see(struct watch *watch, struct sight *sight)
+see(struct coact__lookout *watch, struct sight *sight)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     *sight = (struct sight){.shortest_ns = INT64_MAX};
@@ -329,7 +133,7 @@ see(struct watch *watch, struct sight *sight)
         if (other == watch->worker) {
             continue;
         }
-        int64_t unmoved = unmoved_ns(other, watch->now_ns);
+        int64_t unmoved = coact__lookout_unmoved_ns(other, watch->now_ns);
         see_queue(watch, other, unmoved, sight);
         if (coact__worker_current(other) != NULL) {
             see_run(watch, other, unmoved, sight);
@@ -344,7 +148,7 @@ see(struct watch *watch, struct sight *sight)
 
 /* Others run, and there are cores left: is there enough for us too? */
 static bool
-may_join(struct watch *watch, const struct sight *sight)
+may_join(struct coact__lookout *watch, const struct sight *sight)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     bool is_lasting = sight->are_behind && watch->were_behind;
@@ -359,260 +163,16 @@ may_join(struct watch *watch, const struct sight *sight)
     return joins && coact__worker_steal_any(watch->worker);
 }
 
-/* Take what one has queued that does not run it: there is a core for it. */
-static bool
-adopt(struct coact__worker *worker, struct coact__worker *hoarder)
-{
-    struct coact__batch all = {0};
-    uint32_t count = coact__ready_take_all(&hoarder->ready, &all);
-    coact__ready_put_all(&worker->ready, &all);
-    return count > 0;
-}
-
-/* ---- Standing in ---- */
-
-/* Under the lock, without which it cannot count itself out: it is counted, and is
-   still in the run that we have seen. */
-static bool
-is_replaceable(struct coact__worker *other)
-{
-    return !is_stuck(other) && !is_serving(other) &&
-           is_in(other, other->sighting.dispatches);
-}
-
-/* Go to work in the place of one that is stuck, with all that it has queued.
-   False: it is back. */
-static bool
-stand_in(struct coact__worker *worker, struct coact__worker *stuck)
-{
-    struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    bool sleeps = is_asleep(&stuck->inquiry.last);
-    pthread_mutex_lock(&parking->lock);
-    bool is_needed = is_replaceable(stuck);
-    if (is_needed) {
-        atomic_store_explicit(&stuck->is_stuck, true, memory_order_relaxed);
-        atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
-        stuck->is_blocked = sleeps;
-        atomic_fetch_add_explicit(&parking->blocked, sleeps,
-                                  memory_order_relaxed);
-        // Behind is_stuck: who sees the one finds the other.
-        atomic_store_explicit(&stuck->ready.bias.attention, true,
-                              memory_order_release);
-        // If there is news, it is ours to see to: we go to work.
-        (void)coact__census_leave_anyway(&scheduler->census);
-    }
-    pthread_mutex_unlock(&parking->lock);
-    if (is_needed) {
-        (void)adopt(worker, stuck);
-    }
-    return is_needed;
-}
-
-/* Under the lock: it is not any more. */
-static bool
-end_stuck(struct coact__worker *worker)
-{
-    struct coact__parking *parking = &worker->scheduler->parking;
-    if (!is_stuck(worker)) {
-        return false;
-    }
-    atomic_store_explicit(&worker->is_stuck, false, memory_order_relaxed);
-    // Release: the lookout, which has no lock, sees it as stuck or as counted.
-    atomic_fetch_sub_explicit(&parking->stuck, 1, memory_order_release);
-    atomic_fetch_sub_explicit(&parking->blocked, worker->is_blocked,
-                              memory_order_relaxed);
-    worker->is_blocked = false;
-    return true;
-}
-
-/* Under the lock.  True: its report is made, and its end is to be told. */
-static bool
-end_report(struct coact__worker *worker, int64_t now_ns)
-{
-    if (report_of(worker) == COACT__REPORT_BEING_MADE) {
-        worker->report_over_ns = now_ns; // who makes it tells
-        return false;
-    }
-    bool is_made = report_of(worker) == COACT__REPORT_MADE;
-    set_report(worker, COACT__REPORT_NONE);
-    return is_made;
-}
-
-static void
-tell_over(struct coact__worker *worker, int64_t now_ns)
-{
-    const struct coact__scheduler_options *options =
-        &worker->scheduler->options;
-    if (options->stuck_over != NULL) {
-        options->stuck_over(options->owner, worker, now_ns);
-    }
-}
-
-void
-coact__lookout_forgive(struct coact__worker *worker)
-{
-    (void)end_stuck(worker);
-}
-
-bool
-coact__lookout_come_back(struct coact__worker *worker)
-{
-    struct coact__scheduler *scheduler = worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    int64_t now = coact__oracle_now_ns();
-    pthread_mutex_lock(&parking->lock);
-    if (is_stuck(worker)) {
-        coact__census_join(&scheduler->census);
-    }
-    bool was_stuck = end_stuck(worker);
-    bool is_told = end_report(worker, now);
-    bool is_fit = coact__park_is_fit(worker);
-    pthread_mutex_unlock(&parking->lock);
-    if (is_told) {
-        tell_over(worker, now);
-    }
-    return is_fit && (!was_stuck || coact__census_awake(&scheduler->census) <=
-                                        scheduler->worker_count);
-}
-
-/* ---- Leaving the place for a while ---- */
-
-static void
-step_aside(struct coact__worker *worker)
-{
-    struct coact__parking *parking = &worker->scheduler->parking;
-    pthread_mutex_lock(&parking->lock);
-    parking->lookout = NULL;
-    parking->departures++;
-    parking->serving++;
-    atomic_store_explicit(&worker->is_serving, true, memory_order_relaxed);
-    coact__park_want_successor(worker->scheduler, 0);
-    pthread_mutex_unlock(&parking->lock);
-}
-
-/* True: we have the place again; else another has it. */
-static bool
-step_back(struct coact__worker *worker)
-{
-    struct coact__parking *parking = &worker->scheduler->parking;
-    int64_t now = coact__oracle_now_ns();
-    pthread_mutex_lock(&parking->lock);
-    atomic_store_explicit(&worker->is_serving, false, memory_order_relaxed);
-    if (!end_stuck(worker)) {
-        parking->serving--; // else it was done when it was found to be stuck
-    }
-    bool is_told = end_report(worker, now);
-    bool is_ours = coact__park_is_fit(worker) && parking->lookout == NULL;
-    if (is_ours) {
-        parking->lookout = worker;
-    }
-    pthread_mutex_unlock(&parking->lock);
-    if (is_told) {
-        tell_over(worker, now);
-    }
-    return is_ours;
-}
-
-/* ---- Reporting ---- */
-
-/* It may be over already; then that is told before there can be another. */
-static void
-finish_report(struct coact__worker *other, bool is_said)
-{
-    struct coact__parking *parking = &other->scheduler->parking;
-    pthread_mutex_lock(&parking->lock);
-    int64_t over_ns = other->report_over_ns;
-    bool is_open = is_said && over_ns == 0;
-    if (is_open) {
-        set_report(other, COACT__REPORT_MADE);
-    }
-    pthread_mutex_unlock(&parking->lock);
-    if (is_open) {
-        return;
-    }
-    if (is_said) {
-        tell_over(other, over_ns);
-    }
-    pthread_mutex_lock(&parking->lock);
-    set_report(other, COACT__REPORT_NONE);
-    pthread_mutex_unlock(&parking->lock);
-}
-
-/* One does not come back; say so.  False: another has our place. */
-static bool
-report(struct watch *watch, struct coact__worker *other)
-{
-    struct coact__scheduler *scheduler = watch->worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    const struct coact__inquiry *inquiry = &other->inquiry;
-    struct coact__threadspan span;
-    sum_up(inquiry, &span);
-    const struct coact__stuck_run run = {
-        .worker = other,
-        .task = coact__worker_current(other),
-        .dispatches = inquiry->dispatches,
-        .since_ns = other->sighting.since_ns,
-        .now_ns = watch->now_ns,
-        .computed_ns = inquiry->last.cpu_ns >= 0 ? span.computed_ns : -1,
-        .call = span.slept_ns > span.computed_ns ? inquiry->last.call
-                                                 : COACT__THREADSTATE_NO_CALL,
-        .sleeps = span.slept_ns > span.computed_ns};
-    pthread_mutex_lock(&parking->lock);
-    // Who had our place while we served may have begun it.
-    bool is_ours_to_make = report_of(other) == COACT__REPORT_NONE;
-    if (is_ours_to_make) {
-        set_report(other, COACT__REPORT_BEING_MADE);
-        other->report_over_ns = 0;
-    }
-    pthread_mutex_unlock(&parking->lock);
-    if (!is_ours_to_make) {
-        return true;
-    }
-    // Behind the report: who comes back sees it.
-    atomic_store_explicit(&other->ready.bias.attention, true,
-                          memory_order_release);
-    step_aside(watch->worker);
-    bool is_said = scheduler->options.stuck(scheduler->options.owner, &run);
-    finish_report(other, is_said);
-    return step_back(watch->worker);
-}
-
 /* ---- Serving ---- */
 
 /* Run one task here; then we have the place again, or another has it. */
 static bool
 serve(struct coact__worker *worker, struct coact__runnable *runnable)
 {
-    step_aside(worker);
+    coact__place_step_aside(worker);
     coact__worker_run_alone(worker, runnable);
     coact__hibernate_drowsy(worker);
-    return step_back(worker);
-}
-
-/* Some run beside those that are counted, and do not come back either. */
-static void
-see_to_servers(struct watch *watch)
-{
-    struct coact__scheduler *scheduler = watch->worker->scheduler;
-    struct coact__parking *parking = &scheduler->parking;
-    uint32_t n = coact__scheduler_workers(scheduler);
-    for (uint32_t i = 0; i < n; i++) {
-        struct coact__worker *other = &scheduler->workers[i];
-        if (!is_serving(other) || is_stuck(other) ||
-            coact__worker_current(other) == NULL ||
-            unmoved_ns(other, watch->now_ns) < hog_ns(watch)) {
-            continue;
-        }
-        pthread_mutex_lock(&parking->lock);
-        if (is_serving(other)) {
-            atomic_store_explicit(&other->is_stuck, true, memory_order_relaxed);
-            atomic_fetch_add_explicit(&parking->stuck, 1, memory_order_relaxed);
-            parking->serving--;
-        }
-        pthread_mutex_unlock(&parking->lock);
-        (void)adopt(watch->worker, other);
-    }
+    return coact__place_step_back(worker);
 }
 
 static bool
@@ -626,7 +186,7 @@ is_urgent(const struct coact__scheduler *scheduler,
 /* What is ready and nobody's yet; and, of those in a long run, what they have
    queued if some of it is urgent. */
 static void
-gather(struct watch *watch, bool all, struct coact__batch *out)
+gather(struct coact__lookout *watch, bool all, struct coact__batch *out)
 {
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
@@ -640,7 +200,7 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
                           scheduler->roles.tight) != 0 ||
                          (all && coact__worker_has_queued(other));
         if (other != worker && is_wanted &&
-            unmoved_ns(other, watch->now_ns) >= URGENT_NS) {
+            coact__lookout_unmoved_ns(other, watch->now_ns) >= URGENT_NS) {
             coact__ready_take_all(&other->ready, out);
         }
     }
@@ -649,7 +209,8 @@ gather(struct watch *watch, bool all, struct coact__batch *out)
 /* May we, beside those that are busy, run it?  One who waited for what has come
    behaves until he has shown otherwise. */
 static bool
-is_to_serve(struct watch *watch, const struct coact__runnable *r, bool trusted)
+is_to_serve(struct coact__lookout *watch, const struct coact__runnable *r,
+            bool trusted)
 {
     return is_urgent(watch->worker->scheduler, r) ||
            (trusted && r->rank == COACT__RANK_PROMPT);
@@ -668,7 +229,7 @@ hand_out(struct coact__scheduler *scheduler, struct coact__batch *batch)
 /* Serve the chosen one, and put the rest where others find it before that: we may
    not come back. */
 static bool
-serve_chosen(struct watch *watch, struct coact__runnable *chosen,
+serve_chosen(struct coact__lookout *watch, struct coact__runnable *chosen,
              struct coact__batch *rest)
 {
     struct coact__worker *worker = watch->worker;
@@ -686,7 +247,8 @@ serve_chosen(struct watch *watch, struct coact__runnable *chosen,
 /* Run what cannot wait for those that are busy; the rest is for them.  False:
    another has our place. */
 static bool
-serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
+serve_some(struct coact__lookout *watch, const struct sight *sight,
+           bool trusted_too)
 {
     bool is_ours = true;
     bool has_more = true;
@@ -695,7 +257,8 @@ serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
         struct coact__batch rest = {0};
         struct coact__runnable *chosen = NULL;
         struct coact__runnable *r;
-        gather(watch, sight->shortest_ns >= hog_ns(watch), &found);
+        gather(watch, sight->shortest_ns >= coact__lookout_hog_ns(watch),
+               &found);
         while ((r = coact__batch_pop(&found)) != NULL) {
             if (chosen == NULL && is_to_serve(watch, r, trusted_too)) {
                 chosen = r;
@@ -713,7 +276,8 @@ serve_some(struct watch *watch, const struct sight *sight, bool trusted_too)
    and then also one whose runs were long: they may have been so only because
    there was no processor, and nobody else would ever find out. */
 static bool
-may_be_served_last(struct watch *watch, const struct coact__runnable *r)
+may_be_served_last(struct coact__lookout *watch,
+                   const struct coact__runnable *r)
 {
     struct coact__parking *parking = &watch->worker->scheduler->parking;
     if (r->is_fresh) {
@@ -732,7 +296,7 @@ may_be_served_last(struct watch *watch, const struct coact__runnable *r)
 /* All threads are in loops that do not end, and there are as many as may be: let
    one more of the patient run.  False: another has our place. */
 static bool
-serve_one_patient(struct watch *watch)
+serve_one_patient(struct coact__lookout *watch)
 {
     struct coact__globalq *global = &watch->worker->scheduler->global;
     struct coact__batch found = {0};
@@ -765,11 +329,11 @@ has_successor(struct coact__scheduler *scheduler)
 /* Whose place we take; NULL: nobody's.  Who runs beside others that stand in
    takes longer for the same work, and is given the time. */
 static struct coact__worker *
-choose_stuck(struct watch *watch, const struct sight *sight)
+choose_stuck(struct coact__lookout *watch, const struct sight *sight)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
-    uint32_t surplus = computing_surplus(scheduler);
-    int64_t patience = hog_ns(watch);
+    uint32_t surplus = coact__lookout_surplus(scheduler);
+    int64_t patience = coact__lookout_hog_ns(watch);
     if (surplus > 0) {
         patience = 2 * patience * (scheduler->worker_count + surplus) /
                    scheduler->worker_count;
@@ -786,25 +350,26 @@ choose_stuck(struct watch *watch, const struct sight *sight)
 
 /* All cores are busy.  True: we go on looking. */
 static bool
-stand_by(struct watch *watch, const struct sight *sight,
+stand_by(struct coact__lookout *watch, const struct sight *sight,
          enum coact__lookout_end *end)
 {
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__worker *stuck = choose_stuck(watch, sight);
-    if (stuck != NULL && stand_in(worker, stuck)) {
+    if (stuck != NULL && coact__place_stand_in(worker, stuck)) {
         *end = COACT__LOOKOUT_WORKS;
         return false;
     }
     bool at_limit =
-        computing_surplus(scheduler) >= scheduler->options.stand_ins;
-    bool trusted_too = sight->shortest_ns >= hog_ns(watch) / 2;
+        coact__lookout_surplus(scheduler) >= scheduler->options.stand_ins;
+    bool trusted_too = sight->shortest_ns >= coact__lookout_hog_ns(watch) / 2;
     bool has_urgent =
         scheduler->roles.tight != 0 && sight->shortest_ns >= URGENT_NS;
     if (sight->work_waits && (trusted_too || has_urgent)) {
         *end = COACT__LOOKOUT_RESTS;
         return serve_some(watch, sight, trusted_too) &&
-               (!at_limit || sight->shortest_ns < hog_ns(watch) ||
+               (!at_limit ||
+                sight->shortest_ns < coact__lookout_hog_ns(watch) ||
                 serve_one_patient(watch));
     }
     if (coact__worker_has_queued(worker)) {
@@ -817,7 +382,7 @@ stand_by(struct watch *watch, const struct sight *sight,
 
 /* Fire what is due, whoever's it is: it may be stuck. */
 static void
-fire_timers(struct watch *watch)
+fire_timers(struct coact__lookout *watch)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     uint32_t n = coact__scheduler_workers(scheduler);
@@ -831,7 +396,7 @@ fire_timers(struct watch *watch)
 
 /* When to look next. */
 static int64_t
-next_look_ns(struct watch *watch, bool others_run)
+next_look_ns(struct coact__lookout *watch, bool others_run)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     int64_t timer = coact__scheduler_next_timer_ns(scheduler);
@@ -854,7 +419,7 @@ next_look_ns(struct watch *watch, bool others_run)
 
 /* Sleep until the next look; what others see of it first. */
 static int
-sleep_until(struct watch *watch, int64_t wakes_ns)
+sleep_until(struct coact__lookout *watch, int64_t wakes_ns)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     // Relaxed: a worker that parks and reads an old value kicks in vain, or
@@ -871,17 +436,19 @@ sleep_until(struct watch *watch, int64_t wakes_ns)
 
 /* Some cores have nothing to do.  True: we go on looking. */
 static bool
-look_for_work(struct watch *watch, const struct sight *sight, int events)
+look_for_work(struct coact__lookout *watch, const struct sight *sight,
+              int events)
 {
     struct coact__worker *worker = watch->worker;
     struct coact__scheduler *scheduler = worker->scheduler;
     bool has_global = coact__globalq_length(&scheduler->global) > 0;
     bool others_run = coact__census_awake(&scheduler->census) > 0;
-    bool is_news = events > 0 || coact__worker_has_queued(worker) ||
-                   // Those that run come by; if they do not, it is for us.
-                   (has_global && (!others_run || watch->was_global)) ||
-                   coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
-                   (sight->hoarder != NULL && adopt(worker, sight->hoarder));
+    bool is_news =
+        events > 0 || coact__worker_has_queued(worker) ||
+        // Those that run come by; if they do not, it is for us.
+        (has_global && (!others_run || watch->was_global)) ||
+        coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
+        (sight->hoarder != NULL && coact__place_adopt(worker, sight->hoarder));
     watch->was_global = has_global;
     if (is_news) {
         coact__trial_begin_unmeasured(worker, watch->now_ns);
@@ -892,7 +459,7 @@ look_for_work(struct watch *watch, const struct sight *sight, int events)
 
 /* True: go on looking. */
 static bool
-look(struct watch *watch, int events, enum coact__lookout_end *end)
+look(struct coact__lookout *watch, int events, enum coact__lookout_end *end)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     bool all_busy =
@@ -904,12 +471,12 @@ look(struct watch *watch, int events, enum coact__lookout_end *end)
         fire_timers(watch);
     }
     see(watch, &sight);
-    see_to_servers(watch);
+    coact__place_see_to_servers(watch);
     bool goes_on = all_busy ? stand_by(watch, &sight, end)
                             : look_for_work(watch, &sight, events);
     if (goes_on && sight.reported != NULL && scheduler->options.stuck != NULL) {
         *end = COACT__LOOKOUT_RESTS;
-        goes_on = report(watch, sight.reported);
+        goes_on = coact__inquiry_report(watch, sight.reported);
     }
     return goes_on;
 }
@@ -919,16 +486,17 @@ coact__lookout_keep(struct coact__worker *worker)
 {
     struct coact__scheduler *scheduler = worker->scheduler;
     int64_t now = coact__oracle_now_ns();
-    struct watch watch = {.worker = worker,
-                          .now_ns = now,
-                          .gap_ns = GAP_FIRST_NS,
-                          .before_ns = now,
-                          .operations = coact__trial_operations(scheduler)};
+    struct coact__lookout watch = {.worker = worker,
+                                   .now_ns = now,
+                                   .gap_ns = GAP_FIRST_NS,
+                                   .before_ns = now,
+                                   .operations =
+                                       coact__trial_operations(scheduler)};
     enum coact__lookout_end end = COACT__LOOKOUT_WORKS;
     while (!is_stopping(scheduler)) {
         // The census first: when it counts nobody, its acquire shows us the
         // timers of all who have left, and we may sleep until the first.
-        bool others_run = stuck_workers(scheduler) > 0 ||
+        bool others_run = coact__lookout_stuck(scheduler) > 0 ||
                           coact__census_awake(&scheduler->census) > 0;
         int events = sleep_until(&watch, next_look_ns(&watch, others_run));
         if (is_stopping(scheduler) || !look(&watch, events, &end)) {

@@ -115,7 +115,12 @@ sleep_for(struct coact__worker *worker, int64_t ns)
     if (ns == INT64_MAX) {
         pthread_cond_wait(&worker->parked.wake, &parking->lock);
     } else {
-        int64_t until = coact__oracle_now_ns() + ns;
+        // Those that parked at one time must not all look at one time: then one
+        // a LOOK_AGAIN could take the place of a lookout that has joined.
+        int64_t drawn = ns == LOOK_AGAIN_NS
+                            ? ns / 2 + coact__oracle_choose((uint32_t)ns)
+                            : ns;
+        int64_t until = coact__oracle_now_ns() + drawn;
         struct timespec at = {until / 1000000000, until % 1000000000};
         rc = pthread_cond_timedwait(&worker->parked.wake, &parking->lock, &at);
     }

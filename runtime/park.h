@@ -8,7 +8,7 @@
  * When the lookout goes to work somebody must take its place, or timers and
  * descriptors would wait behind a task that does not come back.  Waking a thread
  * costs microseconds, so one that parked lately looks by itself after
- * LOOK_AGAIN, and is woken only if it has given that up because nothing
+ * about LOOK_AGAIN, and is woken only if it has given that up because nothing
  * happened.  Where nobody is left to take the place, a thread is started.
  *
  * Threads beyond those that a quiet runtime needs end when they have been idle

@@ -255,7 +255,7 @@ coact__worker_has_queued(struct coact__worker *worker)
 /* The task that was switched away from has left its stack: do what it asked
    for.  The first thing to do behind every switch. */
 void coact__worker_settle_left(struct coact__worker *worker,
-                               struct coact__task *left);
+                               struct coact__task *task);
 static inline void
 coact__worker_settle(struct coact__worker *worker)
 {

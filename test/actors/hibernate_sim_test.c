@@ -61,6 +61,17 @@ sleep_ms(int64_t ms)
     ck_assert_int_eq(coact_sleep(coact_in_ms(ms)), 0);
 }
 
+/* Its timer is on its stack: it must be passed over. */
+static void
+timed_body(peer_self self, void *arg)
+{
+    (void)arg;
+    COACT_RECEIVE(self, coact_in_ms(10 * AFTER_MS)) {
+    case COACT_ON_TIMEOUT:
+        break;
+    }
+}
+
 static void
 watch_the_clock(peer_self self, void *arg)
 {
@@ -70,6 +81,7 @@ watch_the_clock(peer_self self, void *arg)
         refs[i] = spawn_that(COACT_HIBERNATE_LATER, idle_body, NULL);
     }
     spawn_peer(idle_body, NULL);
+    peer_ref timed = spawn_that(COACT_HIBERNATE_LATER, timed_body, NULL);
     sleep_ms(AFTER_MS - 10);
     ck_assert_uint_eq(hibernated(), 0);
     sleep_ms(20);
@@ -80,6 +92,7 @@ watch_the_clock(peer_self self, void *arg)
     // In the middle of a pause between passes it may take half as long again.
     sleep_ms(AFTER_MS / 2 + 20);
     ck_assert_uint_eq(hibernated(), LATE);
+    join_peer(timed);
 }
 
 static void

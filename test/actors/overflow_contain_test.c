@@ -6,6 +6,7 @@
  */
 #include "test/actors/overflow_world.h"
 
+#include <coact/server.h>
 #include <coact/supervisor.h>
 
 #include <signal.h>
@@ -98,6 +99,60 @@ START_TEST(s15_an_overflow_is_contained_by_either_kind_of_guard)
     if (mlockall(MCL_FUTURE | MCL_ONFAULT) == 0) {
         conduct_containing(use_heavy_guards, NULL);
     }
+}
+END_TEST
+
+/* ---- Servers ------------------------------------------------------------- */
+
+static void
+leaves_a_line(void *arg)
+{
+    enter(arg, "cleaned");
+}
+static int
+line_init(void **state)
+{
+    return coact_defer(leaves_a_line, *state);
+}
+static int
+digging_init(void **state)
+{
+    (void)state;
+    return dig();
+}
+static void
+digging_handle(peer_turn self, void *state)
+{
+    (void)state;
+    COACT_HANDLE(self) {
+    case COACT_ON(go, m):
+        (void)dig();
+        break;
+    }
+}
+static void
+overflow_servers(peer_self self, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        struct diary diary = {""};
+        peer_ref server;
+        coact_monitor_id monitor;
+        ck_assert_int_eq(
+            coact_serve_with(peer, &server, digging_handle, &diary,
+                             .init = i % 2 == 0 ? line_init : digging_init,
+                             .monitor = &monitor),
+            0);
+        (void)coact_send(server, go, 0);
+        struct coact_down down = expect_down(self);
+        ck_overflow(&down.reason);
+        ck_assert_str_eq(diary.lines, i % 2 == 0 ? "cleaned " : "");
+    }
+}
+
+START_TEST(s15_an_overflow_in_a_handler_or_an_init_ends_the_server)
+{
+    conduct_containing(overflow_servers, NULL);
 }
 END_TEST
 
@@ -361,6 +416,7 @@ SUITE_MAIN("overflow_contain",
            s15_an_overflow_ends_the_actor_with_a_reason_that_names_the_stack,
            s15_a_frame_of_200_kB_is_contained_too,
            s15_an_overflow_is_contained_by_either_kind_of_guard,
+           s15_an_overflow_in_a_handler_or_an_init_ends_the_server,
            s15_links_and_monitors_learn_of_an_overflow_and_others_go_on,
            s15_a_supervisor_restarts_who_overflowed,
            s15_a_thousand_overflows_in_a_row_leave_nothing_behind,

@@ -8,6 +8,9 @@
 #include "test/actors/server_world.h"
 #include "test/support/sim.h"
 
+#include <coact/account.h>
+#include <coact/mutex.h>
+
 /* ---- Before it is called ------------------------------------------------- */
 
 static void
@@ -141,7 +144,7 @@ scenario(void *arg)
 START_TEST(s18_servers_keep_order_and_lose_no_call_under_any_schedule)
 {
     struct world world;
-    sim_each_seed(100, scenario, &world);
+    sim_each_seed(50, scenario, &world);
 }
 END_TEST
 
@@ -152,8 +155,7 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m): {
         flood->turns++;
         peer_ref me = {self.ref};
@@ -184,6 +186,183 @@ flood_scenario(void *arg)
 START_TEST(a_server_that_always_has_a_message_lets_others_run)
 {
     sim_each_seed(20, flood_scenario, NULL);
+}
+END_TEST
+
+/* ---- At rest as in a receive --------------------------------------------- */
+
+static uint32_t working, working_most;
+
+static void
+working_handle(peer_turn self, void *state)
+{
+    (void)state;
+    COACT_HANDLE(self) {
+    case COACT_ON(question, m): {
+        working++;
+        working_most = working > working_most ? working : working_most;
+        for (int i = 0; i < 3; i++) {
+            (void)coact_yield();
+        }
+        working--;
+        coact_reply(m, .n = coact_role_here().id);
+    } break;
+    }
+}
+static struct coact_limit_stats
+limit_of_few(void)
+{
+    struct coact_role_stats stats;
+    ck_assert_int_eq(
+        coact_role_stats(coact_runtime_here(), coact_role_named("few"), &stats),
+        0);
+    return stats.limit;
+}
+static void
+asks_ten_times(peer_self self, void *arg)
+{
+    (void)self;
+    for (uint64_t i = 0; i < 10; i++) {
+        struct answer a = {0};
+        ck_assert_int_eq(
+            coact_ask(*(peer_ref *)arg, question, &a, COACT_FOREVER, .n = i),
+            0);
+        ck_assert_uint_eq(a.n, coact_role_named("few").id);
+    }
+}
+static void
+under_a_limit(void *arg)
+{
+    (void)arg;
+    const struct coact_role_options roles[] = {{.name = "few", .limit = 2}};
+    const struct coact_runtime_options options = {
+        .log = log_nothing, .roles = roles, .role_count = 1};
+    struct coact_runtime *runtime;
+    ck_assert_int_eq(coact_start(&options, &runtime), 0);
+    ck_assert_int_eq(coact_attach(runtime), 0);
+    peer_ref servers[4], askers[8];
+    working = working_most = 0;
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(coact_serve_with(peer, &servers[i], working_handle,
+                                          NULL,
+                                          .role = coact_role_named("few")),
+                         0);
+    }
+    for (int i = 0; i < 8; i++) {
+        askers[i] = spawn_peer(asks_ten_times, &servers[i % 4]);
+    }
+    for (int i = 0; i < 8; i++) {
+        ck_assert_int_eq(coact_join(askers[i].ref, IN_TIME, NULL), 0);
+    }
+    wait_until_at_rest(4);
+    ck_assert_uint_eq(working_most, 2);
+    ck_assert_uint_eq(limit_of_few().working, 0);
+    ck_assert_uint_eq(limit_of_few().inside, 4);
+    stop_runtime(runtime);
+}
+START_TEST(a_server_works_under_the_limit_of_its_role_and_rests_beside_it)
+{
+    sim_each_seed(30, under_a_limit, NULL);
+}
+END_TEST
+
+static void
+role_asker(peer_self self, void *arg)
+{
+    (void)self;
+    for (int i = 0; i < 5; i++) {
+        struct answer a = {0};
+        ck_assert_int_eq(
+            coact_ask(*(peer_ref *)arg, question, &a, COACT_FOREVER, .n = 1),
+            0);
+        ck_assert_uint_eq(a.n, coact_role_here().id);
+    }
+}
+static void
+lends(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    static const char *const names[] = {"batch", "default", "interactive"};
+    peer_ref server;
+    ck_assert_int_eq(coact_serve_with(peer, &server, working_handle, NULL,
+                                      .sender_role = true),
+                     0);
+    for (int i = 0; i < 3; i++) {
+        peer_ref asker;
+        ck_assert_int_eq(coact_spawn_with(peer, &asker, role_asker, &server,
+                                          .role = coact_role_named(names[i])),
+                         0);
+        join_peer(asker);
+    }
+    coact_kill(server.ref);
+    join_peer(server);
+}
+static void
+lending_scenario(void *arg)
+{
+    conduct(1, lends, arg);
+}
+START_TEST(a_server_handles_a_message_in_the_role_of_its_sender)
+{
+    sim_each_seed(30, lending_scenario, NULL);
+}
+END_TEST
+
+static void
+accounted(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    struct tally tally = {0};
+    peer_ref server;
+    struct answer a;
+    ck_assert_int_eq(
+        coact_serve_with(peer, &server, tally_handle, &tally, .account = true),
+        0);
+    ck_assert_int_eq(coact_sleep(coact_in_ms(100)), 0);
+    ck_assert_int_eq(coact_ask(server, question, &a, IN_TIME, .n = 1), 0);
+    ck_assert_int_eq(coact_sleep(coact_in_ms(200)), 0);
+    struct coact_account account;
+    ck_assert_int_eq(coact_account_of(server.ref, &account), 0);
+    ck_assert_int_ge(account.receive_ns, COACT_MS(299));
+    ck_assert_int_eq(account.other_ns, 0);
+    ck_assert_uint_eq(account.waits, 2);
+    coact_kill(server.ref);
+    join_peer(server);
+}
+START_TEST(the_rest_of_a_server_is_on_its_account_as_a_receive)
+{
+    conduct(1, accounted, NULL);
+}
+END_TEST
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static void
+forgetful_handle(peer_turn self, void *state)
+{
+    (void)state;
+    COACT_HANDLE(self) {
+    case COACT_ON(go, m):
+        (void)coact_mutex_lock(&mutex);
+        break;
+    }
+}
+static void
+rests_with_a_mutex(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    peer_ref server;
+    struct coact_runtime_stats stats;
+    ck_assert_int_eq(coact_serve(peer, &server, forgetful_handle, NULL), 0);
+    coact_send(server, go, 0);
+    ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
+    coact_stats(coact_runtime_here(), &stats);
+    ck_assert_uint_eq(stats.misuses, 1);
+    coact_kill(server.ref);
+    join_peer(server);
+}
+START_TEST(a_server_that_rests_with_a_mutex_held_is_told)
+{
+    conduct(1, rests_with_a_mutex, NULL);
 }
 END_TEST
 
@@ -255,8 +434,7 @@ frail_handle(peer_turn self, void *state)
 {
     struct frail *frail = state;
     frail->calls++;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m):
         frail->kept = coact_keep(m);
         break;
@@ -403,6 +581,10 @@ SUITE_MAIN("server_sim",
            a_server_that_is_killed_before_it_begins_is_never_called,
            s18_servers_keep_order_and_lose_no_call_under_any_schedule,
            a_server_that_always_has_a_message_lets_others_run,
+           a_server_works_under_the_limit_of_its_role_and_rests_beside_it,
+           a_server_handles_a_message_in_the_role_of_its_sender,
+           the_rest_of_a_server_is_on_its_account_as_a_receive,
+           a_server_that_rests_with_a_mutex_held_is_told,
            a_server_at_rest_that_gets_no_stack_ends_as_a_dead_actor_does,
            the_clean_ups_of_many_that_get_no_stack_run_one_after_another,
            a_server_that_is_killed_when_there_are_no_stacks_was_killed)

@@ -40,8 +40,7 @@ static void
 clerk_handle(toy_turn self, void *state)
 {
     struct clerk *clerk = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(blow, m): {
         note("%s%d", clerk->name, ++clerk->wishes);
         if (m->code != 0) {
@@ -100,8 +99,7 @@ static void
 counter_handle(toy_turn self, void *state)
 {
     int32_t *count = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(blow, m): {
         note("%d", ++*count);
         if (m->code != 0) {

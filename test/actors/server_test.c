@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/life.h"
 #include "test/actors/server_world.h"
 
 /* ---- At rest ------------------------------------------------------------- */
@@ -23,10 +24,10 @@ many_at_rest(peer_self self, void *arg)
 {
     (void)self, (void)arg;
     peer_ref *servers = calloc(MANY, sizeof(*servers));
-    struct tally tally = {0};
+    struct tally *tallies = calloc(MANY, sizeof(*tallies));
     for (int i = 0; i < MANY; i++) {
-        ck_assert_int_eq(coact_serve(peer, &servers[i], tally_handle, &tally),
-                         0);
+        ck_assert_int_eq(
+            coact_serve(peer, &servers[i], tally_handle, &tallies[i]), 0);
     }
     wait_until_at_rest(MANY);
     ck_assert_uint_lt(stacks_in_use(), STACKS_OF_WORKERS);
@@ -45,6 +46,7 @@ many_at_rest(peer_self self, void *arg)
         int code = join_peer(servers[i]).code;
         ck_assert(code == COACT_KILLED || code == COACT_NOPROC);
     }
+    free(tallies);
     free(servers);
 }
 START_TEST(ten_thousand_servers_hold_no_stack_at_rest)
@@ -172,8 +174,7 @@ twice_handle(peer_turn self, void *state)
 {
     uint32_t *arms = state;
     for (int i = 0; i < 3; i++) {
-        COACT_HANDLE(self)
-        {
+        COACT_HANDLE(self) {
         case COACT_ON(question, m): {
             *arms += 1;
             coact_reply(m, .n = *arms);
@@ -210,8 +211,7 @@ static void
 keeping_handle(peer_turn self, void *state)
 {
     struct kept *kept = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m):
         kept->question = coact_keep(m);
         atomic_store_explicit(&kept->is_there, true, memory_order_release);
@@ -270,8 +270,7 @@ static void
 suspending_handle(peer_turn self, void *state)
 {
     struct tally *tally = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m): {
         // On the stack, over a wait; the message is still there behind it.
         uint64_t mine[64];
@@ -314,12 +313,14 @@ find_waiting(void *context, const struct coact_actor_info *info)
 static void
 suspends(peer_self self, void *arg)
 {
-    (void)self, (void)arg;
+    (void)self;
     struct tally tally = {0};
     struct asker asker = {0};
-    ck_assert_int_eq(coact_serve_with(peer, &asker.to, suspending_handle,
-                                      &tally, .label = "suspending"),
-                     0);
+    ck_assert_int_eq(
+        coact_serve_with(peer, &asker.to, suspending_handle, &tally,
+                         .label = "suspending",
+                         .hibernate = *(enum coact_hibernate *)arg),
+        0);
     peer_ref p = spawn_peer(asker_body, &asker);
     for (bool waits = false; !waits;) {
         ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
@@ -342,7 +343,10 @@ suspends(peer_self self, void *arg)
 }
 START_TEST(a_handler_that_suspends_keeps_its_stack_and_others_messages_wait)
 {
-    conduct(2, suspends, NULL);
+    enum coact_hibernate kinds[] = {COACT_HIBERNATE_NEVER,
+                                    COACT_HIBERNATE_AT_ONCE};
+    conduct(2, suspends, &kinds[0]);
+    conduct(2, suspends, &kinds[1]);
 }
 END_TEST
 
@@ -350,8 +354,7 @@ static void
 asking_handle(peer_turn self, void *state)
 {
     const peer_ref *below = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(question, m): {
         struct answer a = {0};
         int rc = coact_ask(*below, question, &a, coact_deadline_of(m),
@@ -398,8 +401,7 @@ static void
 flooding_handle(peer_turn self, void *state)
 {
     struct flood *flood = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m): {
         atomic_fetch_add_explicit(&flood->turns, 1, memory_order_relaxed);
         peer_ref me = {self.ref};
@@ -513,8 +515,7 @@ static void
 exits_holding(peer_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(parcel, m):
         (void)coact_keep(m);
         break;
@@ -599,6 +600,58 @@ watches(peer_self self, void *arg)
 START_TEST(a_server_hears_of_whom_it_monitors_and_is_linked_to)
 {
     conduct(2, watches, NULL);
+}
+END_TEST
+
+/* Whether stacks come back to the worker that needs one is chance: a server
+   answers, or it ends in order. */
+enum { FRAIL = 300 };
+
+static void
+short_of_stacks(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    struct tally *tallies = calloc(FRAIL, sizeof(*tallies));
+    peer_ref *servers = calloc(FRAIL, sizeof(*servers));
+    for (int i = 0; i < FRAIL; i++) {
+        ck_assert_int_eq(coact_serve_with(peer, &servers[i], tally_handle,
+                                          &tallies[i], .init = tally_init),
+                         0);
+    }
+    wait_until_at_rest(FRAIL);
+    struct coact__stacks *stacks = coact_runtime_here()->scheduler.stacks[0];
+    pthread_mutex_lock(&stacks->lock);
+    stacks->max_stacks = stacks->in_use;
+    pthread_mutex_unlock(&stacks->lock);
+    for (bool is_alive = true; is_alive;) {
+        peer_ref p = spawn_peer(idle_body, NULL);
+        ck_assert_int_eq(coact_sleep(coact_in_ms(1)), 0);
+        is_alive = coact_is_alive(p.ref);
+    }
+    for (int i = 0; i < FRAIL; i++) {
+        (void)coact_send(servers[i], go, 0);
+    }
+    uint32_t ended = 0;
+    for (int i = 0; i < FRAIL; i++) {
+        struct answer a = {0};
+        int rc = coact_ask(servers[i], question, &a, IN_TIME, .n = 1);
+        ck_assert_msg(rc == 0 || rc == -EOWNERDEAD || rc == -ESRCH, "%s",
+                      coact_strerror(rc));
+        coact_kill(servers[i].ref);
+        join_peer(servers[i]);
+        ck_assert_uint_eq(tallies[i].clean_ups, 1);
+        ended += rc < 0;
+    }
+    pthread_mutex_lock(&stacks->lock);
+    stacks->max_stacks += 1000;
+    pthread_mutex_unlock(&stacks->lock);
+    ck_assert_uint_gt(ended, 0);
+    free(tallies);
+    free(servers);
+}
+START_TEST(servers_that_get_no_stack_on_several_workers_clean_up_all_the_same)
+{
+    conduct(2, short_of_stacks, NULL);
 }
 END_TEST
 
@@ -759,6 +812,7 @@ SUITE_MAIN("server", ten_thousand_servers_hold_no_stack_at_rest,
            a_handler_that_exits_loses_no_message_that_it_holds,
            a_server_at_rest_ends_with_whom_it_is_linked_to,
            a_server_hears_of_whom_it_monitors_and_is_linked_to,
+           servers_that_get_no_stack_on_several_workers_clean_up_all_the_same,
            an_init_that_fails_ends_the_server_with_its_reason,
            what_init_makes_is_the_state_and_the_argument_goes_back,
            a_body_has_no_init, s35_a_server_at_rest_gets_its_ticks)

@@ -58,8 +58,7 @@ __attribute__((unused)) static void
 tally_handle(peer_turn self, void *state)
 {
     struct tally *tally = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(go, m):
         tally->goes++;
         break;

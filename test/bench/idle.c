@@ -37,8 +37,7 @@ static void
 resting_handle(sleeper_turn self, void *state)
 {
     (void)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(ping, m):
         bench_check(m == NULL, "nobody wakes a sleeper");
         break;

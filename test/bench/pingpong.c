@@ -53,8 +53,7 @@ static void
 echo_handle(echo_turn self, void *state)
 {
     player_ref to = *(player_ref *)state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(ping, m):
         bench_must(coact_send(to, pong, .value = m->value), "send a pong");
         break;
@@ -65,8 +64,7 @@ static void
 player_handle(player_turn self, void *state)
 {
     struct player *player = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(pong, m): {
         bench_check(m->value == player->played,
                     "a pong has the value of its ping");

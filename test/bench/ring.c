@@ -50,8 +50,7 @@ static void
 node_handle(node_turn self, void *state)
 {
     struct node *node = state;
-    COACT_HANDLE(self)
-    {
+    COACT_HANDLE(self) {
     case COACT_ON(ping, m):
         if (m->value == 0) {
             bench_must(coact_send(node->boss, done, .value = 1), "send");

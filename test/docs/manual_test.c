@@ -10,6 +10,7 @@
 
 #include <coact/actor.h>
 #include <coact/runtime.h>
+#include <coact/server.h>
 #include <coact/supervisor.h>
 
 #include <stdbool.h>
@@ -453,6 +454,57 @@ start_tree(struct watch *watch, coact_supervisor_ref *top)
     return rc;
 }
 
+static int
+bell_init(void **state)
+{
+    int64_t *rings = *state;
+    *rings = 100;
+    return 0;
+}
+
+static void
+bell_handle(pair_turn self, void *state)
+{
+    int64_t *rings = state;
+    COACT_HANDLE(self) {
+    case COACT_ON(start_now, m): {
+        if (++*rings == 102) {
+            coact_fail(-EIO, "the bell is broken");
+        }
+    } break;
+    }
+}
+
+static int
+start_bell(int64_t *rings, coact_supervisor_ref *top)
+{
+    const struct coact_child bell = COACT_CHILD_SERVER(
+        pair, "bell", bell_handle, rings, .options.init = bell_init);
+    const struct coact_supervisor spec = {.children = &bell, .child_count = 1};
+    return coact_supervise(&spec, coact_in_ms(5000), top, NULL);
+}
+
+START_TEST(a_server_begins_again_with_its_init)
+{
+    struct coact_runtime *runtime = begin();
+    int64_t rings = 0;
+    coact_supervisor_ref top;
+    ck_assert_int_eq(start_bell(&rings, &top), 0);
+    for (int i = 0; i < 3; i++) {
+        pair_ref bell;
+        ck_assert_int_eq(
+            coact_child_find(top, pair, "bell", &bell, coact_in_ms(1000)), 0);
+        ck_assert_int_eq(coact_send(bell, start_now, 0), 0);
+        // The second ring is the one that breaks it.
+        int rc = coact_join(bell.ref, coact_in_ms(10), NULL);
+        ck_assert_int_eq(rc, i == 1 ? 0 : -ETIMEDOUT);
+    }
+    ck_assert_int_eq(rings, 101);
+    ck_assert_int_eq(coact_supervisor_stop(top, coact_in_ms(1000), NULL), 0);
+    end(runtime);
+}
+END_TEST
+
 START_TEST(a_tree_starts_in_order_and_is_found_by_names)
 {
     struct coact_runtime *runtime = begin();
@@ -583,5 +635,6 @@ SUITE_MAIN("manual", an_actor_that_mostly_waits_is_hibernated,
            an_actor_that_is_asked_to_end_unwinds,
            who_traps_exits_hears_of_a_linked_actors_end,
            a_tree_starts_in_order_and_is_found_by_names,
+           a_server_begins_again_with_its_init,
            the_list_of_actors_says_what_each_waits_for,
            a_minute_of_simulated_time_takes_no_time)
