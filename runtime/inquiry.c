@@ -11,6 +11,8 @@
  */
 #include "runtime/lookout_parts.h"
 
+#include "runtime/demote.h"
+
 #define ASK_LAST_NS INT64_C(1000000000)
 
 static void
@@ -63,6 +65,29 @@ sum_up(const struct coact__inquiry *inquiry, struct coact__threadspan *span)
 {
     coact__threadstate_span(&inquiry->first, &inquiry->last,
                             inquiry->last_ns - inquiry->first_ns, span);
+}
+
+void
+coact__inquiry_demote(struct coact__lookout *watch, struct coact__worker *other)
+{
+    struct coact__scheduler *scheduler = watch->worker->scheduler;
+    struct coact__parking *parking = &scheduler->parking;
+    struct coact__threadspan span;
+    sum_up(&other->inquiry, &span);
+    if (span.computed_ns < 2 * coact__lookout_hog_ns(watch) ||
+        coact__lookout_surplus(scheduler) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&parking->lock);
+    if (!other->is_demoted &&
+        coact__lookout_is_in(other, other->inquiry.dispatches)) {
+        other->is_demoted = coact__demote(
+            atomic_load_explicit(&other->tid, memory_order_relaxed),
+            &other->nice_before);
+        atomic_store_explicit(&other->ready.bias.attention, true,
+                              memory_order_release);
+    }
+    pthread_mutex_unlock(&parking->lock);
 }
 
 static enum coact__report

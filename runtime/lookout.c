@@ -9,11 +9,12 @@
  *
  *   long for      | what is done
  *   URGENT_NS     | what waits and is urgent is run here, on this thread
- *   SLICE_NS      | its thread gets a long slice (slice.h): we come in between
  *   hog_ns / 2    | the same for what waits and had short runs; and the kernel is
  *                 | asked what the thread does
  *   hog_ns        | somebody stands in, if work waits; while others do so
  *                 | already, later: the run may be long because of them
+ *   2 hog_ns      | its thread is demoted, if it has computed for so long, and
+ *                 | more compute than there are cores
  *   hog_report_ns | it is reported, if the time was its own: computed, or slept
  *                 | in the kernel
  *
@@ -23,7 +24,6 @@
 
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
-#include "runtime/slice.h"
 
 #include <stddef.h>
 
@@ -32,7 +32,6 @@
 #define GAP_ALL_BUSY_NS INT64_C(1000000)
 #define GAP_ALL_STUCK_NS INT64_C(5000000)
 #define URGENT_NS INT64_C(100000)
-#define SLICE_NS INT64_C(2000000)
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
 #define SERVE_MOST 64
@@ -82,13 +81,9 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
             ? coact__lookout_hog_ns(watch) / 2
             : scheduler->options.hog_report_ns / 2;
     remind(other, watch->now_ns);
-    if (unmoved >= SLICE_NS && !other->has_long_slice) {
-        other->has_long_slice = true;
-        coact__slice_lengthen(
-            atomic_load_explicit(&other->tid, memory_order_relaxed));
-    }
     if (unmoved >= half) {
         coact__inquiry_ask(watch, other, unmoved);
+        coact__inquiry_demote(watch, other);
         if (coact__inquiry_is_to_report(watch, other, unmoved)) {
             sight->reported = other;
         }

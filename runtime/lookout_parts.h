@@ -81,6 +81,15 @@ coact__lookout_unmoved_ns(struct coact__worker *other, int64_t now)
     return now - seen->since_ns;
 }
 
+/* Under the lock, without which it does not park: is it still in that run? */
+static inline bool
+coact__lookout_is_in(struct coact__worker *other, uint64_t dispatches)
+{
+    return coact__worker_current(other) != NULL &&
+           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
+               dispatches;
+}
+
 /* ---- place.c: who stands where ---- */
 
 /* Take what one has queued that does not run it: there is a core for it. */
@@ -105,6 +114,10 @@ void coact__place_see_to_servers(struct coact__lookout *watch);
 /* Ask the kernel, the more rarely the longer the run. */
 void coact__inquiry_ask(struct coact__lookout *watch,
                         struct coact__worker *other, int64_t unmoved);
+
+/* Demote one that computes without an end, beside more than there are cores. */
+void coact__inquiry_demote(struct coact__lookout *watch,
+                           struct coact__worker *other);
 
 /* Has it been at it for so long by its own doing?  What came before the first
    question is taken for its own, up to a quarter. */

@@ -16,10 +16,10 @@
  */
 #include "runtime/park.h"
 
+#include "runtime/demote.h"
 #include "runtime/lookout.h"
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
-#include "runtime/slice.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -223,6 +223,15 @@ be_lookout(struct coact__worker *worker)
     return end;
 }
 
+bool
+coact__park_is_fit(struct coact__worker *worker)
+{
+    if (worker->is_demoted && coact__promote_self(worker->nice_before)) {
+        worker->is_demoted = false;
+    }
+    return !worker->is_demoted;
+}
+
 /* Counted out; under the lock, which is given up.  False: the thread is one too
    many. */
 static bool
@@ -231,15 +240,14 @@ park(struct coact__worker *worker)
     struct coact__scheduler *scheduler = worker->scheduler;
     struct coact__parking *parking = &scheduler->parking;
     coact__worker_count(&worker->parks, 1);
-    if (worker->has_long_slice) {
-        worker->has_long_slice = false;
-        coact__slice_reset(0); // the lookout must wake at once
-    }
     bool is_wanted = true;
     enum coact__lookout_end end = COACT__LOOKOUT_RESTS;
     while (is_wanted && end == COACT__LOOKOUT_RESTS &&
            !is_stopping(scheduler)) {
-        if (parking->lookout != NULL) {
+        if (!coact__park_is_fit(worker) &&
+            (parking->lookout != NULL || parking->sleepers != NULL)) {
+            is_wanted = false; // another takes its place when there is need
+        } else if (parking->lookout != NULL) {
             tell_lookout(worker);
             is_wanted = sleep_beside_lookout(worker);
         } else {

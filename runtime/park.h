@@ -73,6 +73,9 @@ void coact__park_announce(struct coact__scheduler *scheduler);
 void coact__park_want_successor(struct coact__scheduler *scheduler,
                                 uint32_t leaving);
 
+/* Under the lock, by a worker: false if it was demoted, and must stay so. */
+bool coact__park_is_fit(struct coact__worker *worker);
+
 /* Wake everybody, to end.  from host */
 void coact__park_wake_all(struct coact__scheduler *scheduler);
 

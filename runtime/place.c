@@ -30,11 +30,9 @@ coact__place_adopt(struct coact__worker *worker, struct coact__worker *hoarder)
 static bool
 is_replaceable(struct coact__worker *other)
 {
-    return coact__worker_current(other) != NULL &&
-           !coact__lookout_is_stuck(other) &&
+    return !coact__lookout_is_stuck(other) &&
            !coact__lookout_is_serving(other) &&
-           atomic_load_explicit(&other->dispatches, memory_order_relaxed) ==
-               other->sighting.dispatches;
+           coact__lookout_is_in(other, other->sighting.dispatches);
 }
 
 /* Go to work in the place of one that is stuck, with all that it has queued.
@@ -101,12 +99,13 @@ coact__lookout_come_back(struct coact__worker *worker)
     }
     bool was_stuck = end_stuck(worker);
     bool is_told = coact__inquiry_end_report(worker, now);
+    bool is_fit = coact__park_is_fit(worker);
     pthread_mutex_unlock(&parking->lock);
     if (is_told) {
         coact__inquiry_tell_over(worker, now);
     }
-    return !was_stuck ||
-           coact__census_awake(&scheduler->census) <= scheduler->worker_count;
+    return is_fit && (!was_stuck || coact__census_awake(&scheduler->census) <=
+                                        scheduler->worker_count);
 }
 
 void
@@ -134,7 +133,7 @@ coact__place_step_back(struct coact__worker *worker)
         parking->serving--; // else it was done when it was found to be stuck
     }
     bool is_told = coact__inquiry_end_report(worker, now);
-    bool is_ours = parking->lookout == NULL;
+    bool is_ours = coact__park_is_fit(worker) && parking->lookout == NULL;
     if (is_ours) {
         parking->lookout = worker;
     }

@@ -97,7 +97,8 @@ struct coact__worker {
         int64_t since_ns;    /* as long as it has not moved */
     } sighting;
     struct coact__inquiry inquiry;
-    _Atomic bool has_long_slice; /* taken back by itself, when it parks */
+    bool is_demoted; /* under lock: see demote.h */
+    int nice_before; /* under lock */
     _Atomic bool is_stuck;       /* somebody stands in for it */
     bool is_blocked;             /* under lock: it is, and computes nothing */
     _Atomic uint8_t report;      /* written under lock: enum coact__report, of
