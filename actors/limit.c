@@ -83,7 +83,7 @@ coact_limit_free(struct coact_limit *limit)
 }
 
 void
-coact_limit_stats(struct coact_limit *limit, struct coact_limit_stats *out)
+coact_stats_of_limit(struct coact_limit *limit, struct coact_limit_stats *out)
 {
     coact__spin_lock(&limit->lock);
     *out = limit->stats;

@@ -77,8 +77,8 @@ struct coact_limit_stats {
 };
 
 /* from any, waits no, fails never */
-COACT_API void coact_limit_stats(struct coact_limit *limit,
-                                 struct coact_limit_stats *out);
+COACT_API void coact_stats_of_limit(struct coact_limit *limit,
+                                    struct coact_limit_stats *out);
 
 COACT_END_DECLS
 

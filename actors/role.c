@@ -103,8 +103,8 @@ coact__role_exists(const struct coact_runtime *runtime, coact_role role)
 }
 
 int
-coact_role_stats(struct coact_runtime *runtime, coact_role role,
-                 struct coact_role_stats *out)
+coact_stats_of_role(struct coact_runtime *runtime, coact_role role,
+                    struct coact_role_stats *out)
 {
     if (!coact__role_exists(runtime, role)) {
         return -EINVAL;
@@ -118,7 +118,7 @@ coact_role_stats(struct coact_runtime *runtime, coact_role role,
         .used_ns = coact__roles_used_ns(roles, role.id - 1U)};
     struct coact_limit *limit = runtime->role_limits[role.id - 1];
     if (limit != NULL) {
-        coact_limit_stats(limit, &out->limit);
+        coact_stats_of_limit(limit, &out->limit);
     }
     return 0;
 }

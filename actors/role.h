@@ -99,8 +99,9 @@ struct coact_role_stats {
 
 /* -EINVAL: there is no such role.
    from any, waits no, fails EINVAL */
-COACT_API int coact_role_stats(struct coact_runtime *runtime, coact_role role,
-                               struct coact_role_stats *out);
+COACT_API int coact_stats_of_role(struct coact_runtime *runtime,
+                                  coact_role role,
+                                  struct coact_role_stats *out);
 
 /* ---- How late ------------------------------------------------------------ */
 

@@ -97,14 +97,14 @@ struct coact__worker {
         int64_t since_ns;    /* as long as it has not moved */
     } sighting;
     struct coact__inquiry inquiry;
-    bool is_demoted; /* under lock: see demote.h */
-    int nice_before; /* under lock */
-    _Atomic bool is_stuck;       /* somebody stands in for it */
-    bool is_blocked;             /* under lock: it is, and computes nothing */
-    _Atomic uint8_t report;      /* written under lock: enum coact__report, of
+    bool is_demoted;         /* under lock: see demote.h */
+    int nice_before;         /* under lock */
+    _Atomic bool is_stuck;   /* somebody stands in for it */
+    bool is_blocked;         /* under lock: it is, and computes nothing */
+    _Atomic uint8_t report;  /* written under lock: enum coact__report, of
                                     the run that it is in */
-    int64_t report_over_ns;      /* under lock: when that was over, or 0 */
-    _Atomic bool is_serving;     /* runs a task beside those that are counted */
+    int64_t report_over_ns;  /* under lock: when that was over, or 0 */
+    _Atomic bool is_serving; /* runs a task beside those that are counted */
     struct coact__timers timers;
     struct coact__ready ready;
 };

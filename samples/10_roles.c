@@ -49,7 +49,7 @@ static int64_t
 used_by(struct coact_runtime *runtime, const char *role)
 {
     struct coact_role_stats stats;
-    must(coact_role_stats(runtime, coact_role_named(role), &stats));
+    must(coact_stats_of_role(runtime, coact_role_named(role), &stats));
     return stats.used_ns;
 }
 

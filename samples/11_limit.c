@@ -53,7 +53,7 @@ show(const char *what, const struct coact_limit_options *options)
     }
     int64_t took_ns = coact_now_ns() - start;
     struct coact_limit_stats stats;
-    coact_limit_stats(desks, &stats);
+    coact_stats_of_limit(desks, &stats);
     printf("%s: %lld ms; the longest wait for a desk was %lld ms\n", what,
            (long long)took_ns / 1000000, (long long)stats.longest_ns / 1000000);
     must(coact_limit_free(desks));

@@ -99,7 +99,7 @@ await_holder(void)
     struct coact_limit_stats stats;
     do {
         coact_yield();
-        coact_limit_stats(limit, &stats);
+        coact_stats_of_limit(limit, &stats);
     } while (stats.working == 0);
 }
 

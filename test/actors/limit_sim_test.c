@@ -71,8 +71,8 @@ static struct coact_limit_stats
 limit_of_few(struct coact_runtime *runtime)
 {
     struct coact_role_stats stats;
-    ck_assert_int_eq(coact_role_stats(runtime, coact_role_named("few"), &stats),
-                     0);
+    ck_assert_int_eq(
+        coact_stats_of_role(runtime, coact_role_named("few"), &stats), 0);
     return stats.limit;
 }
 
@@ -265,7 +265,7 @@ static struct coact_limit_stats
 limit_stats(void)
 {
     struct coact_limit_stats stats;
-    coact_limit_stats(limit, &stats);
+    coact_stats_of_limit(limit, &stats);
     return stats;
 }
 

@@ -28,12 +28,12 @@ START_TEST(some_roles_are_always_there)
                       coact_role_in(runtime, "batch").id);
     ck_assert_uint_eq(coact_role_named("none such").id, 0);
     struct coact_role_stats stats;
-    ck_assert_int_eq(coact_role_stats(runtime, (coact_role){0}, &stats),
+    ck_assert_int_eq(coact_stats_of_role(runtime, (coact_role){0}, &stats),
                      -EINVAL);
-    ck_assert_int_eq(coact_role_stats(runtime, (coact_role){17}, &stats),
+    ck_assert_int_eq(coact_stats_of_role(runtime, (coact_role){17}, &stats),
                      -EINVAL);
     ck_assert_int_eq(
-        coact_role_stats(runtime, coact_role_named("batch"), &stats), 0);
+        coact_stats_of_role(runtime, coact_role_named("batch"), &stats), 0);
     ck_assert_uint_eq(stats.weight, 25);
     stop_runtime(runtime);
     ck_assert_uint_eq(coact_role_named("batch").id, 0);
@@ -52,11 +52,13 @@ START_TEST(a_role_of_the_options_takes_the_place_of_one_that_is_there)
     ck_assert_int_eq(coact_start(&options, &runtime), 0);
     struct coact_role_stats stats;
     ck_assert_int_eq(
-        coact_role_stats(runtime, coact_role_in(runtime, "batch"), &stats), 0);
+        coact_stats_of_role(runtime, coact_role_in(runtime, "batch"), &stats),
+        0);
     ck_assert_uint_eq(stats.weight, 7);
     ck_assert_int_eq(stats.target_ns, COACT_MS(3));
     ck_assert_int_eq(
-        coact_role_stats(runtime, coact_role_in(runtime, "ours"), &stats), 0);
+        coact_stats_of_role(runtime, coact_role_in(runtime, "ours"), &stats),
+        0);
     ck_assert_uint_eq(stats.weight, 100);
     ck_assert_int_eq(coact_stop(runtime, COACT_FOREVER), 0);
     ck_assert_int_eq(coact_free(runtime), 0);

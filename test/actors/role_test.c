@@ -33,7 +33,7 @@ used_by(struct coact_runtime *runtime, const char *name)
 {
     struct coact_role_stats stats;
     ck_assert_int_eq(
-        coact_role_stats(runtime, coact_role_in(runtime, name), &stats), 0);
+        coact_stats_of_role(runtime, coact_role_in(runtime, name), &stats), 0);
     ck_assert_str_eq(stats.name, name);
     return stats.used_ns;
 }

@@ -213,9 +213,9 @@ static struct coact_limit_stats
 limit_of_few(void)
 {
     struct coact_role_stats stats;
-    ck_assert_int_eq(
-        coact_role_stats(coact_runtime_here(), coact_role_named("few"), &stats),
-        0);
+    ck_assert_int_eq(coact_stats_of_role(coact_runtime_here(),
+                                         coact_role_named("few"), &stats),
+                     0);
     return stats.limit;
 }
 static void

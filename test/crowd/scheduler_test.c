@@ -237,7 +237,7 @@ check_bounds(void)
     CROWD_CHECK(counts->polls <=
                 8 * ms + counts->kicks + 4 * world.departures + workers);
     CROWD_CHECK(counts->starts <= workers + 1 + COACT__SPARE_WORKERS + 4);
-    CROWD_CHECK(world.latest_ns <= 120 * MS);
+    CROWD_CHECK(world.latest_ns <= 250 * MS);
 }
 
 static void
