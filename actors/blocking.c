@@ -33,12 +33,9 @@ has_passed(int64_t deadline_ns)
 }
 
 static int
-check_call(void (*fn)(void *arg), const void *arg, size_t bytes)
+check_call(struct coact__actor *actor, void (*fn)(void *arg), const void *arg,
+           size_t bytes)
 {
-    struct coact__actor *actor = coact__actor_or_misuse("coact_blocking");
-    if (actor == NULL) {
-        return -EPERM;
-    }
     if (fn == NULL) {
         return coact__misuse(coact__runtime_of(actor), -EINVAL,
                              "coact_blocking", "fn is NULL");
@@ -121,12 +118,14 @@ int
 coact_blocking(void (*fn)(void *arg), void *arg, size_t bytes,
                void (*destroy)(void *arg), int64_t deadline_ns)
 {
-    struct coact__actor *actor = coact__actor_here();
-    if (actor != NULL) {
-        coact__switch_check(actor, "blocking");
+    struct coact__actor *actor = coact__actor_or_misuse("coact_blocking");
+    if (actor == NULL) {
+        destroy_argument(destroy, arg);
+        return -EPERM;
     }
+    coact__switch_check(actor, "blocking");
     bool has_it = false;
-    int rc = check_call(fn, arg, bytes);
+    int rc = check_call(actor, fn, arg, bytes);
     if (rc == 0) {
         rc = begin_wait(actor, arg, destroy);
     }

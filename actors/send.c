@@ -242,6 +242,7 @@ send_slowly(coact_ref to, struct coact_type *type, uint32_t number,
 
 /* Nothing of that size is to hand. */
 static __attribute__((noinline)) int
+// NOLINTNEXTLINE(misc-no-recursion): once; behind a refill there is a block
 send_with_more_blocks(struct coact__worker *worker, coact_ref to,
                       struct coact_type *type, uint32_t number, void *payload)
 {
@@ -321,6 +322,7 @@ hand_over(struct coact__worker *worker, struct coact__actor *actor,
 /* What is rare is left to other functions, last of all, so that nothing has to be
    kept for them. */
 int
+// NOLINTNEXTLINE(misc-no-recursion): see above
 coact__send(coact_ref to, struct coact_type *type, uint32_t number,
             void *payload)
 {

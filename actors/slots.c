@@ -29,6 +29,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#if COACT__ASAN
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #define SLAB_BYTES (COACT__SLAB_SLOTS * sizeof(struct coact__actor))
 #define HUGE_PAGE ((uintptr_t)2 << 20)
@@ -73,6 +76,10 @@ reserve(struct coact_runtime *runtime, size_t slots)
         return false;
     }
     uintptr_t aligned = ((uintptr_t)at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+#if COACT__ASAN
+    // An actor may hold the only pointer to what it owns.
+    __lsan_register_root_region(at, bytes);
+#endif
     runtime->range = at;
     runtime->range_bytes = bytes;
     runtime->table = (struct coact__actor *)aligned;
@@ -101,6 +108,9 @@ coact__slots_free(struct coact_runtime *runtime)
         coact__free(atomic_load_explicit(&runtime->table[i].bound,
                                          memory_order_relaxed));
     }
+#if COACT__ASAN
+    __lsan_unregister_root_region(runtime->range, runtime->range_bytes);
+#endif
     munmap(runtime->range, runtime->range_bytes);
 }
 

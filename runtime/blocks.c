@@ -182,7 +182,7 @@ coact__blocks_free_slowly(struct coact__blocks *blocks, void *block,
         give_bundle(blocks->depot, size_class, of->spare);
     }
     of->spare = of->first;
-    of->first = NULL;
-    of->count = 0;
-    coact__blocks_free(blocks, block, size_class);
+    of->first = block;
+    of->first->next = NULL;
+    of->count = 1;
 }

@@ -48,7 +48,7 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
     int64_t now = coact__oracle_now_ns();
     atomic_init(&worker->looked_ns, now);
     worker->charged_ns = now;
-    worker->delays = &scheduler->delays[index * scheduler->roles.count];
+    worker->delays = &scheduler->delays[(size_t)index * scheduler->roles.count];
     coact__blocks_init(&worker->blocks, &scheduler->depot);
     coact__timers_init(&worker->timers, now);
     coact__ready_init(&worker->ready, scheduler->is_bias_possible);
