@@ -76,7 +76,7 @@ teller_body(worker_self self, void *arg)
     bank.is_over = true;
 }
 
-/* Looks once while each transfer may be in the middle, without a lock. */
+/* Looks every millisecond, and knows of no lock. */
 static void
 auditor_body(worker_self self, void *arg)
 {
