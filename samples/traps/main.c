@@ -11,8 +11,10 @@
 #include <string.h>
 
 /* A trap is a file; whoever adds one adds it here. */
-static const struct trap *const traps[] = {&trap_hog, &trap_blocking,
-                                           &trap_delay};
+static const struct trap *const traps[] = {
+    &trap_hog,        &trap_blocking, &trap_delay,
+    &trap_priorities, &trap_pool,     &trap_switch,
+};
 
 enum { TRAPS = sizeof(traps) / sizeof(traps[0]), TICKS_MOST = 5000 };
 
@@ -23,13 +25,30 @@ struct clock {
     int ticks;
 };
 
-static void
+void
 must(int rc, const char *what)
 {
     if (rc < 0) {
         fprintf(stderr, "traps: %s: %s\n", what, coact_strerror(rc));
         exit(1);
     }
+}
+
+struct coact_runtime *
+begin(const struct coact_runtime_options *options)
+{
+    struct coact_runtime *runtime;
+    must(coact_start(options, &runtime), "start");
+    must(coact_attach(runtime), "attach");
+    return runtime;
+}
+
+void
+finish(struct coact_runtime *runtime)
+{
+    coact_detach();
+    must(coact_stop(runtime, COACT_FOREVER), "stop");
+    must(coact_free(runtime), "free");
 }
 
 int
@@ -64,7 +83,7 @@ clock_body(worker_self self, void *arg)
     }
 }
 
-static int
+int
 by_size(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;
@@ -91,9 +110,7 @@ run_way(const struct way *way)
     memset(&clock, 0, sizeof(clock));
     const struct coact_runtime_options options = {
         .workers = 2, .hog_ns = way->hog_ns, .log_level = COACT_LOG_NONE};
-    struct coact_runtime *runtime;
-    must(coact_start(&options, &runtime), "start");
-    must(coact_attach(runtime), "attach");
+    struct coact_runtime *runtime = begin(&options);
     worker_ref ticker;
     worker_ref *others = calloc((size_t)way->actors, sizeof(*others));
     must(others != NULL ? 0 : -ENOMEM, "actors");
@@ -109,22 +126,36 @@ run_way(const struct way *way)
     struct coact_runtime_stats stats;
     coact_stats(runtime, &stats);
     free(others);
-    coact_detach();
-    must(coact_stop(runtime, COACT_FOREVER), "stop");
-    must(coact_free(runtime), "free");
+    finish(runtime);
     print_way(way, &clock, &stats);
 }
 
 static void
-show(const struct trap *trap)
+show_ways(const struct trap *trap)
 {
-    printf("%s: %s\n", trap->name, trap->story);
     printf("  %-44s %6s %9s %9s %8s\n", "", "ticks", "p99, ms", "worst, ms",
            "reports");
     for (int i = 0; i < trap->count; i++) {
         run_way(&trap->ways[i]);
     }
+}
+
+/* Whether the cure was one. */
+static bool
+show(const struct trap *trap)
+{
+    bool is_shown = true;
+    printf("%s: %s\n", trap->name, trap->story);
+    if (trap->demonstrate != NULL) {
+        is_shown = trap->demonstrate();
+    } else {
+        show_ways(trap);
+    }
     printf("\n");
+    if (!is_shown) {
+        fprintf(stderr, "traps: %s: the cure did not show\n", trap->name);
+    }
+    return is_shown;
 }
 
 static const struct trap *
@@ -146,11 +177,12 @@ find(const char *name)
 int
 main(int argc, char **argv)
 {
+    bool is_shown = true;
     for (int i = 1; i < argc; i++) {
-        show(find(argv[i]));
+        is_shown &= show(find(argv[i]));
     }
     for (int i = 0; argc < 2 && i < TRAPS; i++) {
-        show(traps[i]);
+        is_shown &= show(traps[i]);
     }
-    return 0;
+    return is_shown ? 0 : 1;
 }

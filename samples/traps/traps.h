@@ -3,7 +3,8 @@
  *
  * A demonstration is a few ways to do the same work.  Each runs in a runtime of
  * its own with two workers, beside a clock that wants to tick every millisecond:
- * how late it ticks is what the way costs all others.
+ * how late it ticks is what the way costs all others.  Where a clock would not
+ * show it, the demonstration measures by itself.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +14,7 @@
 #include <coact/actor.h>
 #include <coact/runtime.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 COACT_SIGNAL(nothing);
@@ -35,9 +37,22 @@ struct trap {
     const char *story;
     const struct way *ways;
     int count;
+    bool (*demonstrate)(void); /* in place of ways: prints what it measured;
+                                  whether the cure was one */
 };
 
-extern const struct trap trap_blocking, trap_delay, trap_hog;
+extern const struct trap trap_blocking, trap_delay, trap_hog, trap_pool,
+    trap_priorities, trap_switch;
+
+/* End the program, saying what failed, if the code is negative. */
+void must(int rc, const char *what);
+
+/* A runtime, to which we are attached, and its end. */
+struct coact_runtime *begin(const struct coact_runtime_options *options);
+void finish(struct coact_runtime *runtime);
+
+/* For qsort, of int64_t. */
+int by_size(const void *a, const void *b);
 
 /* Compute until the deadline; `each` is called every few microseconds. */
 void compute_until(int64_t deadline_ns, int (*each)(void));
