@@ -16,6 +16,12 @@
 
 #include <stddef.h>
 
+#if COACT__ASAN || COACT__TSAN
+#define MAY_INHERIT false
+#else
+#define MAY_INHERIT true
+#endif
+
 /* ---- Stacks ---- */
 
 static bool
@@ -147,9 +153,9 @@ coact__worker_settle_left(struct coact__worker *worker,
 static bool
 can_inherit(const struct coact__task *task, const struct coact__task *heir)
 {
-    return !COACT__ASAN && !COACT__TSAN && heir != NULL &&
-           heir->context.fcontext == NULL && heir->stack.low == NULL &&
-           !task->on_reserve && heir->stack_class == task->stack_class;
+    return MAY_INHERIT && heir != NULL && heir->context.fcontext == NULL &&
+           heir->stack.low == NULL && !task->on_reserve &&
+           heir->stack_class == task->stack_class;
 }
 
 static void
