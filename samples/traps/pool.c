@@ -45,7 +45,7 @@ run(const char *what, bool rigid)
     }
     int64_t took_ns = coact_now_ns() - start_ns;
     struct coact_limit_stats stats;
-    coact_limit_stats(pool, &stats);
+    coact_stats_of_limit(pool, &stats);
     must(coact_limit_free(pool), "free");
     finish(runtime);
     printf("  %-44s %6.0f %9.2f %11llu\n", what, JOBS * 1e9 / (double)took_ns,
