@@ -169,8 +169,8 @@ coact__delays_look(struct coact_runtime *runtime, int64_t now)
 /* ---- Asked --------------------------------------------------------------- */
 
 int
-coact_delay(struct coact_runtime *runtime, coact_role role,
-            struct coact_delay *out)
+coact_delay_ever(struct coact_runtime *runtime, coact_role role,
+                 struct coact_delay *out)
 {
     if (!coact__role_exists(runtime, role)) {
         return -EINVAL;

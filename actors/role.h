@@ -111,8 +111,8 @@ COACT_API int coact_stats_of_role(struct coact_runtime *runtime,
    Not measured: who has yielded, or has computed for a millisecond at a time;
    such a one can wait.  -EINVAL: there is no such role.
    from any, waits no, fails EINVAL */
-COACT_API int coact_delay(struct coact_runtime *runtime, coact_role role,
-                          struct coact_delay *out);
+COACT_API int coact_delay_ever(struct coact_runtime *runtime, coact_role role,
+                               struct coact_delay *out);
 
 /* The same in the last second, or up to two; at rest, in the last one that was
    not.

@@ -95,7 +95,8 @@ static struct coact_delay
 delay_of(struct coact_runtime *runtime, const char *role)
 {
     struct coact_delay delay;
-    ck_assert_int_eq(coact_delay(runtime, coact_role_named(role), &delay), 0);
+    ck_assert_int_eq(coact_delay_ever(runtime, coact_role_named(role), &delay),
+                     0);
     return delay;
 }
 
@@ -124,7 +125,8 @@ START_TEST(a_sleeper_that_wakes_late_is_counted_with_how_late)
     ck_assert_uint_eq(delay_of(runtime, "batch").count, 0);
     ck_assert_int_eq(delay_of(runtime, "batch").p99_ns, 0);
     struct coact_delay none;
-    ck_assert_int_eq(coact_delay(runtime, (coact_role){0}, &none), -EINVAL);
+    ck_assert_int_eq(coact_delay_ever(runtime, (coact_role){0}, &none),
+                     -EINVAL);
     ck_assert_int_eq(coact_delay_recent(runtime, (coact_role){17}, &none),
                      -EINVAL);
     stop_runtime(runtime);
