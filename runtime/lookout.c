@@ -36,12 +36,6 @@
 #define PROBATION_NS INT64_C(50000000)
 #define SERVE_MOST 64
 
-static bool
-is_stopping(struct coact__scheduler *scheduler)
-{
-    return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
-}
-
 /* ---- Looking at the others ---- */
 
 /* Remind one that is busy with short runs no more, or not any more, of time. */
@@ -106,8 +100,7 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
 }
 
 static void
-see_queue(struct coact__lookout *watch, struct coact__worker *other,
-          int64_t unmoved, struct sight *sight)
+see_queue(struct coact__worker *other, int64_t unmoved, struct sight *sight)
 {
     if (!coact__worker_has_queued(other)) {
         return;
@@ -119,7 +112,6 @@ see_queue(struct coact__lookout *watch, struct coact__worker *other,
     sight->are_behind = sight->are_behind ||
                         coact__ready_length(&other->ready) > 0 ||
                         unmoved >= OLD_LOOK_NS;
-    (void)watch;
 }
 
 static void
@@ -134,7 +126,7 @@ see(struct coact__lookout *watch, struct sight *sight)
             continue;
         }
         int64_t unmoved = coact__lookout_unmoved_ns(other, watch->now_ns);
-        see_queue(watch, other, unmoved, sight);
+        see_queue(other, unmoved, sight);
         if (coact__worker_current(other) != NULL) {
             see_run(watch, other, unmoved, sight);
         }
@@ -493,13 +485,14 @@ coact__lookout_keep(struct coact__worker *worker)
                                    .operations =
                                        coact__trial_operations(scheduler)};
     enum coact__lookout_end end = COACT__LOOKOUT_WORKS;
-    while (!is_stopping(scheduler)) {
+    while (!coact__scheduler_is_stopping(scheduler)) {
         // The census first: when it counts nobody, its acquire shows us the
         // timers of all who have left, and we may sleep until the first.
         bool others_run = coact__lookout_stuck(scheduler) > 0 ||
                           coact__census_awake(&scheduler->census) > 0;
         int events = sleep_until(&watch, next_look_ns(&watch, others_run));
-        if (is_stopping(scheduler) || !look(&watch, events, &end)) {
+        if (coact__scheduler_is_stopping(scheduler) ||
+            !look(&watch, events, &end)) {
             break;
         }
         if (watch.has_served) {

@@ -62,12 +62,6 @@ coact__parked_fini(struct coact__parked *parked)
     pthread_cond_destroy(&parked->wake);
 }
 
-static bool
-is_stopping(struct coact__scheduler *scheduler)
-{
-    return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
-}
-
 /* Those that run tasks, and a lookout. */
 static uint32_t
 threads_at_rest(const struct coact__scheduler *scheduler)
@@ -139,7 +133,8 @@ sleep_beside_lookout(struct coact__worker *worker)
     parking->sleepers = worker;
     int64_t ns = LOOK_AGAIN_NS;
     bool is_wanted = true;
-    while (is_wanted && parking->lookout != NULL && !is_stopping(scheduler)) {
+    while (is_wanted && parking->lookout != NULL &&
+           !coact__scheduler_is_stopping(scheduler)) {
         uint64_t departures = parking->departures;
         bool is_over = sleep_for(worker, ns);
         // The others are not the next to be called.
@@ -196,7 +191,8 @@ coact__park_want_successor(struct coact__scheduler *scheduler, uint32_t leaving)
         wake_a_sleeper(parking);
         return;
     }
-    if (is_stopping(scheduler) || !are_all_away(scheduler, leaving)) {
+    if (coact__scheduler_is_stopping(scheduler) ||
+        !are_all_away(scheduler, leaving)) {
         return;
     }
     struct coact__worker *idle = idle_slot(scheduler);
@@ -243,7 +239,7 @@ park(struct coact__worker *worker)
     bool is_wanted = true;
     enum coact__lookout_end end = COACT__LOOKOUT_RESTS;
     while (is_wanted && end == COACT__LOOKOUT_RESTS &&
-           !is_stopping(scheduler)) {
+           !coact__scheduler_is_stopping(scheduler)) {
         if (!coact__park_is_fit(worker) &&
             (parking->lookout != NULL || parking->sleepers != NULL)) {
             is_wanted = false; // another takes its place when there is need

@@ -250,6 +250,13 @@ coact__worker_has_queued(struct coact__worker *worker)
            coact__ready_has_slot(&worker->ready);
 }
 
+/* Acquire: who sees it sees what was said to those that are to stop. */
+static inline bool
+coact__scheduler_is_stopping(struct coact__scheduler *scheduler)
+{
+    return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
+}
+
 /* ---- Between task.c and worker.c: the dispatch ---- */
 
 /* The task that was switched away from has left its stack: do what it asked

@@ -314,12 +314,6 @@ next_task(struct coact__worker *worker)
 
 /* ---- The loops ---- */
 
-static bool
-is_stopping(struct coact__scheduler *scheduler)
-{
-    return atomic_load_explicit(&scheduler->stopping, memory_order_acquire);
-}
-
 /* Make one that runs look up, so that it finds what is in the global queue before
    the lookout does. */
 static void
@@ -431,7 +425,7 @@ coact__worker_loop(struct coact__worker *worker)
     coact__here()->worker = worker;
     worker->errno_at = coact__errno_here();
     bool goes_on = coact__park_begin(worker);
-    while (goes_on && !is_stopping(worker->scheduler)) {
+    while (goes_on && !coact__scheduler_is_stopping(worker->scheduler)) {
         goes_on = see_to_orders(worker);
         struct coact__runnable *found = goes_on ? next_task(worker) : NULL;
         if (found != NULL) {
