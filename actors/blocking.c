@@ -12,7 +12,6 @@
 #include "actors/life.h"
 #include "actors/switch_check.h"
 #include "runtime/blocking.h"
-#include "runtime/oracle.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,13 +22,6 @@ destroy_argument(void (*destroy)(void *arg), void *arg)
     if (destroy != NULL) {
         destroy(arg);
     }
-}
-
-static bool
-has_passed(int64_t deadline_ns)
-{
-    return deadline_ns != COACT_FOREVER &&
-           coact__oracle_now_ns() >= deadline_ns;
 }
 
 static int
@@ -67,7 +59,7 @@ await_job(struct coact__actor *actor, struct coact__job *job,
 {
     while (!coact__job_is_done(job)) {
         int rc = coact__interrupted(actor);
-        if (rc == 0 && has_passed(deadline_ns)) {
+        if (rc == 0 && coact__has_passed(deadline_ns)) {
             rc = -ETIMEDOUT;
         }
         if (rc < 0 &&
@@ -129,7 +121,7 @@ coact_blocking(void (*fn)(void *arg), void *arg, size_t bytes,
     if (rc == 0) {
         rc = begin_wait(actor, arg, destroy);
     }
-    if (rc == 0 && has_passed(deadline_ns)) {
+    if (rc == 0 && coact__has_passed(deadline_ns)) {
         rc = -ETIMEDOUT;
     }
     if (rc == 0) {

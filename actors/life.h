@@ -406,6 +406,8 @@ int coact__dispatch(struct coact_runtime *runtime, coact_ref to,
 
 /* ---- Waiting ---- */
 
+bool coact__has_passed(int64_t deadline_ns);
+
 /* Before each wait: 0, or -ECANCELED once; does not return when the actor has
    been told before.  Acts on what has arrived. */
 int coact__wait_begin(struct coact__actor *actor);

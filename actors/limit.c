@@ -227,13 +227,6 @@ give_up(struct coact_limit *limit, struct waiter *waiter)
     return was_waiting;
 }
 
-static bool
-has_passed(int64_t deadline_ns)
-{
-    return deadline_ns != COACT_FOREVER &&
-           coact__oracle_now_ns() >= deadline_ns;
-}
-
 static enum wait_state
 state_of(struct waiter *waiter)
 {
@@ -247,7 +240,7 @@ sleep_for_slot(struct coact__actor *actor, struct waiter *waiter,
                int64_t deadline_ns)
 {
     while (state_of(waiter) == WAITING && actor->stage == COACT__STAGE_ALIVE &&
-           !has_passed(deadline_ns)) {
+           !coact__has_passed(deadline_ns)) {
         coact__note_wait(actor, "limit");
         coact__task_wait(&actor->task, COACT__INBOX_DEAF, deadline_ns);
         coact__note_awake(actor);

@@ -68,6 +68,13 @@ coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
     return coact__interrupted(actor);
 }
 
+bool
+coact__has_passed(int64_t deadline_ns)
+{
+    return deadline_ns != COACT_FOREVER &&
+           (deadline_ns <= COACT_NOW || coact__oracle_now_ns() >= deadline_ns);
+}
+
 void
 coact__note_wait(struct coact__actor *actor, const char *doing)
 {
@@ -419,13 +426,6 @@ coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
     return found != NULL;
 }
 
-static bool
-has_passed(int64_t deadline_ns)
-{
-    return deadline_ns != COACT_FOREVER &&
-           (deadline_ns <= COACT_NOW || coact__oracle_now_ns() >= deadline_ns);
-}
-
 static void
 wait_for(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns)
 {
@@ -453,7 +453,7 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
         if (found != NULL) {
             return found;
         }
-        if (has_passed(deadline_ns)) {
+        if (coact__has_passed(deadline_ns)) {
             *number = NUMBER_OF(coact_timeout);
             return NULL;
         }

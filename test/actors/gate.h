@@ -167,15 +167,6 @@ stats_of(struct coact_runtime *runtime)
     return stats;
 }
 
-#define AWAIT(condition)                                                       \
-    do {                                                                       \
-        int64_t deadline_ns = IN_TIME;                                         \
-        while (!(condition)) {                                                 \
-            ck_assert_msg(coact_now_ns() < deadline_ns, "never: " #condition); \
-            usleep(1000);                                                      \
-        }                                                                      \
-    } while (0)
-
 __attribute__((unused)) static struct coact_runtime *
 start_with(uint32_t blocking_threads)
 {

@@ -115,15 +115,6 @@ report_named(const char *label)
 
 /* ---- Running ------------------------------------------------------------- */
 
-#define AWAIT(condition)                                                       \
-    do {                                                                       \
-        int64_t deadline_ns = IN_TIME;                                         \
-        while (!(condition)) {                                                 \
-            ck_assert_msg(coact_now_ns() < deadline_ns, "never: " #condition); \
-            usleep(1000);                                                      \
-        }                                                                      \
-    } while (0)
-
 __attribute__((unused)) static void
 await_reports(uint32_t count)
 {

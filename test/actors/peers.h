@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct item {
     uint32_t from;
@@ -66,6 +67,16 @@ COACT_MAILBOX(peer, go, item, question, parcel, note);
 /* Long enough for the slowest machine under the slowest checker. */
 #define LIMIT_MS 60000
 #define IN_TIME coact_in_ms(LIMIT_MS)
+
+/* Wait, on a thread that is no actor, for what the counters say. */
+#define AWAIT(condition)                                                       \
+    do {                                                                       \
+        int64_t deadline_ns = IN_TIME;                                         \
+        while (!(condition)) {                                                 \
+            ck_assert_msg(coact_now_ns() < deadline_ns, "never: " #condition); \
+            usleep(1000);                                                      \
+        }                                                                      \
+    } while (0)
 
 /* ---- The log of a runtime under test ------------------------------------- */
 
