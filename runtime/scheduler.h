@@ -274,7 +274,7 @@ coact__worker_settle(struct coact__worker *worker)
     left->runnable.rank = COACT__RANK_PROMPT;
     // Most wait for a message that has not come yet.
     if (COACT__UNLIKELY(left->after != COACT__AFTER_LISTEN ||
-                        left->runnable.long_runs != 0 ||
+                        coact__runnable_long_runs(&left->runnable) != 0 ||
                         !coact__inbox_listen_quickly(&left->inbox))) {
         coact__worker_settle_left(worker, left);
     }

@@ -46,11 +46,13 @@ static void
 judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
+    uint8_t runs = coact__runnable_long_runs(left);
     if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
-        left->long_runs = 0;
-    } else if (left->long_runs < UINT8_MAX) {
-        left->long_runs++;
+        runs = 0;
+    } else if (runs < UINT8_MAX) {
+        runs++;
     }
+    coact__runnable_set_long_runs(left, runs);
 }
 
 /* ---- Turns ---- */
