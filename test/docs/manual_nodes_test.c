@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "test/support/host.h"
 #include "test/support/suite.h"
 
 #include <coact/actor.h>
@@ -178,11 +179,13 @@ connect_by_name(const char *host, const char *port, int64_t deadline_ns)
     return fd;
 }
 
+static const char *host;
+
 static void
 guest_body(oracle_self self, void *arg)
 {
     (void)self;
-    int fd = connect_by_name("localhost", arg, coact_in_ms(8000));
+    int fd = connect_by_name(host, arg, coact_in_ms(8000));
     COACT_CHECK(fd >= 0);
     COACT_CHECK(coact_write(fd, "hello", 5, coact_in_ms(8000)) == 5);
     close(fd);
@@ -190,6 +193,7 @@ guest_body(oracle_self self, void *arg)
 
 START_TEST(an_actor_connects_to_a_name)
 {
+    host = this_host();
     int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
