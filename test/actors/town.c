@@ -329,8 +329,7 @@ town_start(uint32_t number, const char *key, uint32_t known)
         .refused = note_refusal,
         .node = {.number = number,
                  .listen = town.address[number],
-                 // Under Valgrind, silent is not dead so soon.
-                 .heartbeat_ns = is_on_valgrind() ? COACT_MS(500) : 0,
+                 .heartbeat_ns = unhurried_heartbeat_ns(),
                  .key_file = key != NULL ? key : town.key}};
     must(coact_start(&options, &runtime), "start");
     for (uint32_t i = 1; i <= known; i++) {

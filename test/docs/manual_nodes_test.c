@@ -8,6 +8,7 @@
  */
 #include "test/support/host.h"
 #include "test/support/suite.h"
+#include "test/support/valgrind.h"
 
 #include <coact/actor.h>
 #include <coact/cluster.h>
@@ -15,6 +16,7 @@
 #include <coact/lookup.h>
 #include <coact/runtime.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +108,11 @@ START_TEST(an_actor_is_found_by_its_name_on_another_node)
                                       .runtime = second, .name = "oracle"),
                      0);
     ck_assert_int_eq(coact_attach(first), 0);
-    ck_assert_int_eq(ask_node_2(text, sizeof(text)), 0);
+    int rc;
+    do {
+        rc = ask_node_2(text, sizeof(text));
+    } while (rc == -ENOTCONN && is_on_valgrind()); // silent for too long
+    ck_assert_int_eq(rc, 0);
     ck_assert_str_eq(text, "sunny");
     coact_detach();
 
