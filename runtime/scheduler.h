@@ -78,6 +78,7 @@ struct coact__worker {
     int64_t delay_ns;   /* of the last task that ran with a stamp */
     struct coact__histogram *delays; /* one for each role; ours to write */
     uint64_t looks;
+    uint64_t looked_at; /* at so many dispatches */
     pthread_t thread;
     enum coact__thread_state thread_state;
     struct coact__parked parked;
