@@ -63,9 +63,8 @@ heavy_max(void)
     return (maps - spare) / 2;
 }
 
-/* 0, or a negative code: ENOMEM if another try may succeed. */
-static int
-install_light(const struct coact__guards *guards, void *page)
+int
+coact__guards_light(const struct coact__guards *guards, void *page)
 {
     if (coact__fails()) {
         return -ENOMEM;
@@ -88,18 +87,14 @@ install_heavy(struct coact__guards *guards, void *page)
 }
 
 int
-coact__guards_install(struct coact__guards *guards, void *page,
+coact__guards_install(struct coact__guards *guards, void *page, int rc,
                       enum coact__guard *kind)
 {
-    int rc = -ENOMEM;
-    if (guards->next == COACT__GUARD_LIGHT) {
-        rc = install_light(guards, page);
-        if (rc != 0 && rc != -ENOMEM) {
-            guards->next = COACT__GUARD_HEAVY;
-        }
-        *kind = COACT__GUARD_LIGHT;
+    *kind = COACT__GUARD_LIGHT;
+    if (guards->next == COACT__GUARD_LIGHT && rc != 0 && rc != -ENOMEM) {
+        guards->next = COACT__GUARD_HEAVY;
     }
-    if (guards->next == COACT__GUARD_HEAVY) {
+    if (guards->next == COACT__GUARD_HEAVY && rc != 0) {
         rc = install_heavy(guards, page);
         *kind = COACT__GUARD_HEAVY;
     }
@@ -108,5 +103,5 @@ coact__guards_install(struct coact__guards *guards, void *page,
         *kind = COACT__GUARD_NONE;
         rc = 0;
     }
-    return rc;
+    return rc != 0 ? -ENOMEM : 0;
 }

@@ -39,9 +39,15 @@ struct coact__guards {
 void coact__guards_init(struct coact__guards *guards, enum coact__guard first,
                         bool allow_none);
 
-/* Guard a page, and say how.  NONE is a success only where it is allowed.
+/* Where `next` is LIGHT, the first half of guarding a page, which is a system call
+   and touches nothing but the page: without the owner's lock.
+   fails ENOMEM, and others that say that there are none such here */
+int coact__guards_light(const struct coact__guards *guards, void *page);
+
+/* The rest: `rc` is what the first half has come to, or anything but 0.  Says what
+   kind it is; NONE is a success only where it is allowed.
    fails ENOMEM */
-int coact__guards_install(struct coact__guards *guards, void *page,
+int coact__guards_install(struct coact__guards *guards, void *page, int rc,
                           enum coact__guard *kind);
 
 #endif

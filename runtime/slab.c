@@ -18,7 +18,8 @@
  *
  * Memory orders
  *   count release -> acquire: the slab and its base, size and table.
- *   cut release -> acquire: the entry's is_guarded, and the guard itself.
+ *   cut release -> acquire: who finds a stack below it finds its entry.  That
+ *   it is guarded its holder knows, on whose stack a fault in the guard is.
  *   The relaxed loads are the writers' own, under the callers' lock.
  *
  * Huge pages are off: one touched byte of a stack would cost 2 MiB.  MAP_STACK
@@ -184,11 +185,10 @@ coact__slabs_next(struct coact__slabs *slabs, uint32_t *number,
 }
 
 void
-coact__slabs_cut(struct coact__slabs *slabs, uint32_t number, bool is_guarded)
+coact__slabs_cut(struct coact__slabs *slabs, uint32_t number)
 {
     struct coact__slab *slab = slabs->table[number >> INDEX_BITS];
     uint32_t index = number & INDEX_MASK;
-    slab->entries[index].is_guarded = is_guarded;
     atomic_store_explicit(&slab->cut, index + 1, memory_order_release);
 }
 

@@ -18,6 +18,7 @@
 
 enum coact__stack_state {
     COACT__STACK_UNCUT, /* nobody has had it: it has no guard */
+    COACT__STACK_BARE,  /* the same, but it was tried */
     COACT__STACK_USED,
     COACT__STACK_WARM,     /* free, its pages kept */
     COACT__STACK_TRIMMING, /* free, the trimming thread's */
@@ -53,12 +54,11 @@ int coact__slabs_init(struct coact__slabs *slabs, size_t stride,
 void coact__slabs_fini(struct coact__slabs *slabs);
 
 /* The number of a stack that nobody has had, in a new slab if need be.  It is
-   cut by coact__slabs_cut, once it has its guard.  *reason says what failed.
+   the caller's from coact__slabs_cut on.  *reason says what failed.
    fails ENOMEM, EAGAIN (there is no more room) */
 int coact__slabs_next(struct coact__slabs *slabs, uint32_t *number,
                       const char **reason);
-void coact__slabs_cut(struct coact__slabs *slabs, uint32_t number,
-                      bool is_guarded);
+void coact__slabs_cut(struct coact__slabs *slabs, uint32_t number);
 
 struct coact__stack_entry *coact__slabs_entry(const struct coact__slabs *slabs,
                                               uint32_t number);

@@ -3,15 +3,16 @@
  *
  * A stack is cut from its slab when it is first needed, and gets its guard
  * then.  From then on it is
+ *     BARE   cut, and there was no guard      -> USED, with the next try
  *     USED   until put                        -> WARM
  *     WARM   until get takes the last put     -> USED, or a trim -> TRIMMING
  *     TRIMMING  on no list, the trimming thread's (stack_trim.c) -> COLD
  *     COLD   until no warm one is left        -> USED
- * get prefers warm, then cold, then uncut ones.
+ * get prefers warm, then cold, then bare and uncut ones.
  *
  * Invariants
  *   K1  All fields are guarded by the lock, save what slab.h says needs none, and
- *       the `next` of a stack in use, which is its holder's.
+ *       `next` and `is_guarded` of a stack in use, which are its holder's.
  *   K2  A stack has its guard before anybody gets it, and keeps it.
  *
  * SPDX-License-Identifier: MIT
@@ -76,6 +77,7 @@ coact__stacks_new(const struct coact__stacks_options *options,
                                              : default_max_stacks(stride);
     s->warm.head = COACT__NO_STACK;
     s->cold.head = COACT__NO_STACK;
+    s->bare.head = COACT__NO_STACK;
     int rc = coact__slabs_init(&s->slabs, stride, s->max_stacks);
     if (rc != 0) {
         coact__free(s);
@@ -117,28 +119,26 @@ pop(struct coact__stacks *s, struct coact__stack_list *list)
     return number;
 }
 
-/* A stack that nobody has had before. */
+/* A stack that nobody has had before, or could have had. */
 static int
 cut(struct coact__stacks *s, uint32_t *number, const char **reason)
 {
+    if (s->bare.length > 0) {
+        *number = pop(s, &s->bare);
+        return 0;
+    }
     int rc = coact__slabs_next(&s->slabs, number, reason);
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        coact__slabs_cut(&s->slabs, *number);
     }
-    enum coact__guard kind;
-    rc = coact__guards_install(&s->guards,
-                               coact__slabs_base(&s->slabs, *number), &kind);
-    if (rc != 0) {
-        *reason = no_guard;
-        return rc;
-    }
-    coact__slabs_cut(&s->slabs, *number, kind != COACT__GUARD_NONE);
-    return 0;
+    return rc;
 }
 
 static int
-take_locked(struct coact__stacks *s, uint32_t *number, const char **reason)
+take_locked(struct coact__stacks *s, uint32_t *number, bool *is_new,
+            const char **reason)
 {
+    *is_new = false;
     if (s->in_use == s->max_stacks) {
         *reason = no_more;
         return -EAGAIN;
@@ -152,10 +152,37 @@ take_locked(struct coact__stacks *s, uint32_t *number, const char **reason)
         if (rc != 0) {
             return rc;
         }
+        *is_new = true;
     }
     coact__slabs_entry(&s->slabs, *number)->state = COACT__STACK_USED;
     s->in_use++;
     return 0;
+}
+
+/* K2, of one that is ours.  Not under the lock as long as the guards are light:
+   others need new stacks as well, and a system call takes long. */
+static int
+guard(struct coact__stacks *s, uint32_t number, bool is_light,
+      const char **reason)
+{
+    char *page = coact__slabs_base(&s->slabs, number);
+    int rc = is_light ? coact__guards_light(&s->guards, page) : -ENOTSUP;
+    enum coact__guard kind = COACT__GUARD_LIGHT;
+    if (rc != 0) {
+        pthread_mutex_lock(&s->lock);
+        rc = coact__guards_install(&s->guards, page, rc, &kind);
+        if (rc != 0) {
+            coact__stacks_push(s, &s->bare, number, COACT__STACK_BARE);
+            s->in_use--;
+            *reason = no_guard;
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (rc == 0) {
+        coact__slabs_entry(&s->slabs, number)->is_guarded =
+            kind != COACT__GUARD_NONE;
+    }
+    return rc;
 }
 
 static struct coact__stack
@@ -174,15 +201,20 @@ coact__stacks_get(struct coact__stacks *s, struct coact__stack *out,
                   const char **reason)
 {
     uint32_t number;
+    bool is_new;
     const char *why;
     pthread_mutex_lock(&s->lock);
-    int rc = take_locked(s, &number, &why);
+    int rc = take_locked(s, &number, &is_new, &why);
     while (rc == -EAGAIN && s->trimming > 0) {
         // Those that are being trimmed are free, in a moment.
         pthread_cond_wait(&s->trimmed, &s->lock);
-        rc = take_locked(s, &number, &why);
+        rc = take_locked(s, &number, &is_new, &why);
     }
+    bool is_light = s->guards.next == COACT__GUARD_LIGHT;
     pthread_mutex_unlock(&s->lock);
+    if (rc == 0 && is_new) {
+        rc = guard(s, number, is_light, &why);
+    }
     if (rc != 0) {
         if (reason != NULL) {
             *reason = why;

@@ -74,7 +74,8 @@ struct coact__stacks {
     struct coact__guards guards;
     struct coact__stack_list warm;
     struct coact__stack_list cold;
-    size_t trimming; /* on neither list */
+    struct coact__stack_list bare; /* cut, and no guard was to be had */
+    size_t trimming;               /* on neither list */
     size_t in_use;
     _Atomic bool is_one_by_one; /* the kernel takes no runs together */
 };
