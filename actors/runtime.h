@@ -105,7 +105,7 @@ struct coact_runtime_options {
     uint32_t stand_ins;    /* most threads that compute in the place of workers
                               whose actor does not come back; 0: 8 */
     int64_t hog_ns;        /* how long one run is, before somebody stands in;
-                              0: 10 ms */
+                              0: 15 ms */
     int64_t hog_report_ns; /* how long it computes or sleeps, before that is
                               reported; 0: 100 ms */
     void (*stuck)(void *context, const struct coact_stuck *report);

@@ -1,5 +1,5 @@
 /*
- * demote.c - setpriority, which on Linux is about one thread.
+ * demote.c - the policy of one thread, SCHED_IDLE, and back.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,23 +7,27 @@
 
 #include "runtime/memory.h"
 
-#include <errno.h>
-#include <sys/resource.h>
+#include <sched.h>
 #include <unistd.h>
 
-#define NICEST 19
-
-bool
-coact__demote(pid_t tid, int *nice_before)
+static bool
+set_policy(pid_t tid, int policy)
 {
-    errno = 0;
-    *nice_before = getpriority(PRIO_PROCESS, (id_t)tid);
-    return errno == 0 && setpriority(PRIO_PROCESS, (id_t)tid, NICEST) == 0;
+    const struct sched_param none = {.sched_priority = 0};
+    return sched_setscheduler(tid, policy, &none) == 0;
 }
 
 bool
-coact__promote_self(int nice_before)
+coact__demote(pid_t tid, int *policy_before)
 {
-    return !coact__fails() &&
-           setpriority(PRIO_PROCESS, (id_t)gettid(), nice_before) == 0;
+    *policy_before = sched_getscheduler(tid);
+    // A host may have given it a policy of its own, which we leave.
+    return (*policy_before == SCHED_OTHER || *policy_before == SCHED_BATCH) &&
+           set_policy(tid, SCHED_IDLE);
+}
+
+bool
+coact__promote_self(int policy_before)
+{
+    return !coact__fails() && set_policy(gettid(), policy_before);
 }

@@ -74,7 +74,7 @@ coact__inquiry_demote(struct coact__lookout *watch, struct coact__worker *other)
     struct coact__parking *parking = &scheduler->parking;
     struct coact__threadspan span;
     sum_up(&other->inquiry, &span);
-    if (span.computed_ns < 2 * coact__lookout_hog_ns(watch) ||
+    if (span.computed_ns < coact__lookout_hog_ns(watch) ||
         coact__lookout_surplus(scheduler) == 0) {
         return;
     }
@@ -83,7 +83,7 @@ coact__inquiry_demote(struct coact__lookout *watch, struct coact__worker *other)
         coact__lookout_is_in(other, other->inquiry.dispatches)) {
         other->is_demoted = coact__demote(
             atomic_load_explicit(&other->tid, memory_order_relaxed),
-            &other->nice_before);
+            &other->policy_before);
         atomic_store_explicit(&other->ready.bias.attention, true,
                               memory_order_release);
     }

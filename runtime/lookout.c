@@ -9,13 +9,15 @@
  *
  *   long for      | what is done
  *   URGENT_NS     | what waits and is urgent is run here, on this thread
- *   hog_ns / 2    | the same for what waits and had short runs; and the kernel is
- *                 | asked what the thread does
+ *   hog_ns / SOON | the kernel is asked what the thread does, and now and then
+ *                 | again.  If it sleeps there, somebody stands in at once: that
+ *                 | takes no processor from anybody
+ *   hog_ns / 2    | what waits and had short runs is run here as well
  *   hog_ns        | somebody stands in, if work waits; while others do so
  *                 | already, later: the run may be long because of them; and
  *                 | after HABIT times that for one who had long runs before:
  *                 | a thread more would only slow down those that are at it
- *   2 hog_ns      | its thread is demoted, if it has computed for so long, and
+ *                 | Its thread is demoted, if it has computed for so long, and
  *                 | more compute than there are cores
  *   hog_report_ns | it is reported, if the time was its own: computed, or slept
  *                 | in the kernel
@@ -34,11 +36,13 @@
 #define GAP_ALL_BUSY_NS INT64_C(1000000)
 #define GAP_ALL_STUCK_NS INT64_C(5000000)
 #define GAP_TIMERS_NS INT64_C(200000)
+#define GAP_TIGHT_NS INT64_C(200000)
 #define URGENT_NS INT64_C(100000)
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
 #define SERVE_MOST 64
 #define HABIT 4
+#define SOON 8
 
 /* ---- Looking at the others ---- */
 
@@ -85,14 +89,18 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
         int64_t unmoved, struct sight *sight)
 {
     const struct coact__scheduler *scheduler = watch->worker->scheduler;
-    int64_t half =
+    int64_t patience =
         coact__lookout_hog_ns(watch) < scheduler->options.hog_report_ns
-            ? coact__lookout_hog_ns(watch) / 2
-            : scheduler->options.hog_report_ns / 2;
+            ? coact__lookout_hog_ns(watch)
+            : scheduler->options.hog_report_ns;
     remind(other, watch->now_ns);
-    if (unmoved >= half) {
+    if (unmoved >= patience / SOON) {
         coact__inquiry_ask(watch, other, unmoved);
+    }
+    if (unmoved >= patience * (keeps_coming_back(other) ? HABIT : 1)) {
         coact__inquiry_demote(watch, other);
+    }
+    if (unmoved >= patience / 2) {
         if (coact__inquiry_is_to_report(watch, other, unmoved)) {
             sight->reported = other;
         }
@@ -107,8 +115,7 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
         sight->longest_ns = apparent;
         sight->longest = other;
     }
-    if (unmoved >= coact__lookout_hog_ns(watch) &&
-        unmoved > sight->blocked_ns &&
+    if (unmoved >= patience / SOON && unmoved > sight->blocked_ns &&
         coact__lookout_is_asleep(&other->inquiry.last)) {
         sight->blocked_ns = unmoved;
         sight->blocked = other;
@@ -420,6 +427,9 @@ next_look_ns(struct coact__lookout *watch, bool others_run)
                    : coact__census_awake(&scheduler->census) > 0
                        ? GAP_LAST_NS
                        : GAP_ALL_STUCK_NS;
+    if (scheduler->roles.tight != 0 && most > GAP_TIGHT_NS) {
+        most = GAP_TIGHT_NS; // one with a target may be behind those that run
+    }
     int64_t look = watch->now_ns + watch->gap_ns;
     watch->gap_ns = watch->gap_ns * 2 < most ? watch->gap_ns * 2 : most;
     // Those that run fire timers themselves; if one is late, we are there soon.

@@ -33,7 +33,7 @@ struct coact__task;
 struct coact__worker;
 
 #define COACT__STAND_INS 8u
-#define COACT__HOG_NS INT64_C(10000000)
+#define COACT__HOG_NS INT64_C(15000000)
 #define COACT__HOG_REPORT_NS INT64_C(100000000)
 
 /* What the kernel has told of the run that a worker is in. */

@@ -69,12 +69,23 @@ threads_at_rest(const struct coact__scheduler *scheduler)
     return scheduler->worker_count + 1;
 }
 
-/* Under the lock: one of the sleepers is to look. */
-static void
-wake_a_sleeper(struct coact__parking *parking)
+/* Under the lock: is a lookout missed at once?  Some do not come back, or may be
+   needed to be served beside them. */
+static bool
+is_missed(const struct coact__scheduler *scheduler)
 {
-    struct coact__worker *first = parking->sleepers;
-    if (first != NULL && first->parked.is_sleeping_on) {
+    const struct coact__parking *parking = &scheduler->parking;
+    return scheduler->roles.tight != 0 || parking->serving > 0 ||
+           atomic_load_explicit(&parking->stuck, memory_order_relaxed) > 0;
+}
+
+/* Under the lock: one of the sleepers is to look.  One that looks soon by itself is
+   not called, where the lookout that goes is likely to be back before. */
+static void
+wake_a_sleeper(struct coact__scheduler *scheduler)
+{
+    struct coact__worker *first = scheduler->parking.sleepers;
+    if (first->parked.is_sleeping_on || is_missed(scheduler)) {
         pthread_cond_signal(&first->parked.wake);
     }
 }
@@ -188,7 +199,7 @@ coact__park_want_successor(struct coact__scheduler *scheduler, uint32_t leaving)
 {
     struct coact__parking *parking = &scheduler->parking;
     if (parking->sleepers != NULL) {
-        wake_a_sleeper(parking);
+        wake_a_sleeper(scheduler);
         return;
     }
     if (coact__scheduler_is_stopping(scheduler) ||
@@ -222,7 +233,7 @@ be_lookout(struct coact__worker *worker)
 bool
 coact__park_is_fit(struct coact__worker *worker)
 {
-    if (worker->is_demoted && coact__promote_self(worker->nice_before)) {
+    if (worker->is_demoted && coact__promote_self(worker->policy_before)) {
         worker->is_demoted = false;
     }
     return !worker->is_demoted;

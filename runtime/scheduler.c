@@ -202,10 +202,10 @@ coact__worker_start(struct coact__worker *worker)
              : pthread_create(&worker->thread, NULL, thread_main, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc == 0) {
-        // A thread begins with the nice value of its maker.
+        // A thread begins with the policy of its maker.
         const struct coact__worker *maker = coact__worker_here();
         worker->is_demoted = maker != NULL && maker->is_demoted;
-        worker->nice_before = maker != NULL ? maker->nice_before : 0;
+        worker->policy_before = maker != NULL ? maker->policy_before : 0;
         worker->thread_state = COACT__THREAD_RUNS;
         worker->scheduler->parking.threads++;
     }

@@ -99,7 +99,7 @@ struct coact__worker {
     } sighting;
     struct coact__inquiry inquiry;
     bool is_demoted;         /* under lock: see demote.h */
-    int nice_before;         /* under lock */
+    int policy_before;       /* under lock */
     _Atomic bool is_stuck;   /* somebody stands in for it */
     bool is_blocked;         /* under lock: it is, and computes nothing */
     _Atomic uint8_t report;  /* written under lock: enum coact__report, of
