@@ -185,12 +185,13 @@ check_spawn(const struct coact_options *options, struct birth *birth)
 static bool
 is_ours(const struct coact_mailbox *mailbox)
 {
-    return mailbox->name[0] == 'c' && strncmp(mailbox->name, "coact_", 6) == 0;
+    // Most differ in the second letter at the latest, and that is no call.
+    return mailbox->name[0] == 'c' && mailbox->name[1] == 'o' &&
+           strncmp(mailbox->name, "coact_", 6) == 0;
 }
 
 static void
-prepare_slot(struct birth *birth, const struct coact_options *options,
-             uint8_t role)
+prepare_slot(struct birth *birth, uint8_t role)
 {
     struct coact__actor *actor = birth->actor;
     coact__task_init(&actor->task, actor->task.scheduler, role);
@@ -201,13 +202,13 @@ prepare_slot(struct birth *birth, const struct coact_options *options,
     actor->body = birth->body;
     actor->arg = birth->arg;
     actor->serves = birth->serves ? COACT__SERVES_SOON : COACT__SERVES_NOT;
-    actor->init = options->init;
+    actor->init = NULL;
     actor->destroy_arg = NULL; // ours only when the spawn has succeeded
     actor->first = actor->held = actor->kept = NULL;
     actor->extra = NULL;
     atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
     actor->stage = COACT__STAGE_ALIVE;
-    actor->traps = options->trap_exit;
+    actor->traps = false;
     actor->is_killed = false;
     actor->end_code = COACT_NORMAL;
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
@@ -411,7 +412,9 @@ spawn(struct birth *birth, const struct coact_options *options, coact_ref *out)
         birth->actor = coact__slot_take(birth->runtime, &rc);
     }
     if (rc == 0) {
-        prepare_slot(birth, options, role_of(birth, options));
+        prepare_slot(birth, role_of(birth, options));
+        birth->actor->init = options->init;
+        birth->actor->traps = options->trap_exit;
         birth->actor->task.stack_class =
             stack_class_for(birth->runtime, options->stack_bytes);
         coact__hibernate_allow(birth->actor, options->hibernate);
@@ -448,7 +451,7 @@ is_plain(const struct coact_options *options)
 }
 
 /* A plain actor, by an actor whose worker has a slot to hand.  False: the long
-   way tells. */
+   way tells.  Without options there is nothing to look at. */
 static bool
 spawn_quickly(struct birth *birth, const struct coact_options *options,
               coact_ref *out)
@@ -457,7 +460,7 @@ spawn_quickly(struct birth *birth, const struct coact_options *options,
     struct coact__task *self =
         worker != NULL ? coact__worker_current(worker) : NULL;
     if (self == NULL || birth->mailbox == NULL || birth->body == NULL ||
-        !is_plain(options)) {
+        (options != NULL && !is_plain(options))) {
         return false;
     }
     struct coact_runtime *runtime = coact__runtime_of_worker(worker);
@@ -471,7 +474,7 @@ spawn_quickly(struct birth *birth, const struct coact_options *options,
     birth->runtime = runtime;
     birth->spawner = (struct coact__actor *)self;
     birth->actor = actor;
-    prepare_slot(birth, options, self->runnable.role);
+    prepare_slot(birth, self->runnable.role);
     actor->owed = actor->gives_after = 0;
     actor->traits = 0;
     atomic_store_explicit(&actor->task.is_gated, false, memory_order_relaxed);
@@ -481,13 +484,22 @@ spawn_quickly(struct birth *birth, const struct coact_options *options,
     return true;
 }
 
+static int
+spawn_anyhow(struct birth *birth, const struct coact_options *options,
+             coact_ref *out)
+{
+    static const struct coact_options none;
+    return spawn_quickly(birth, options, out)
+               ? 0
+               : spawn(birth, options != NULL ? options : &none, out);
+}
+
 int
 coact__spawn(const struct coact_mailbox *mailbox, void (*body)(void), void *arg,
              const struct coact_options *options, coact_ref *out)
 {
     struct birth birth = {.mailbox = mailbox, .body = body, .arg = arg};
-    return spawn_quickly(&birth, options, out) ? 0
-                                               : spawn(&birth, options, out);
+    return spawn_anyhow(&birth, options, out);
 }
 
 int
@@ -496,8 +508,7 @@ coact__serve(const struct coact_mailbox *mailbox, void (*handler)(void),
 {
     struct birth birth = {
         .mailbox = mailbox, .body = handler, .arg = state, .serves = true};
-    return spawn_quickly(&birth, options, out) ? 0
-                                               : spawn(&birth, options, out);
+    return spawn_anyhow(&birth, options, out);
 }
 
 /* By a supervisor. */

@@ -130,7 +130,8 @@ struct coact_options {
    stack is taken when it first runs: if none can be had it ends with -ENOMEM.
    from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
 #define coact_spawn(mailbox, out, body, arg)                                   \
-    coact_spawn_with(mailbox, out, body, arg, .label = NULL)
+    coact__spawn(&mailbox##_coact_mailbox, COACT__BODY(mailbox, body), (arg),  \
+                 NULL, &(1 ? (out) : (mailbox##_ref *)0)->ref)
 
 /* The same with options, as designated initialisers of struct coact_options.
    from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
@@ -488,6 +489,7 @@ struct coact_receipt {
             case 0
 // clang-format on
 
+/* `options` NULL: all zero. */
 COACT_API COACT_CHECKED int coact__spawn(const struct coact_mailbox *mailbox,
                                          void (*body)(void), void *arg,
                                          const struct coact_options *options,

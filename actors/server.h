@@ -52,7 +52,8 @@ COACT_BEGIN_DECLS
    ends.  It may have handled messages, and ended, before the call returns.
    from any, waits no, fails EINVAL ENOMEM EEXIST EPERM ESHUTDOWN EAGAIN */
 #define coact_serve(mailbox, out, handler, state)                              \
-    coact_serve_with(mailbox, out, handler, state, .label = NULL)
+    coact__serve(&mailbox##_coact_mailbox, COACT__HANDLER(mailbox, handler),   \
+                 (state), NULL, &(1 ? (out) : (mailbox##_ref *)0)->ref)
 
 /*
  * The same with options, as designated initialisers of struct coact_options.

@@ -1,6 +1,12 @@
 /*
- * wait.c - what all waits have in common: what they look at before and after, and
- * how an actor that is asked to end learns it by them.
+ * wait.c - what all suspending calls have in common.
+ *
+ *     rc = coact__wait_begin        what has come is looked at; may we wait?
+ *     while (rc == 0 && not there)
+ *         coact__wait               asleep, under a name
+ *         rc = coact__interrupted
+ *
+ * A wait may end for no reason, so each looks whether what it waits for is there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,10 +46,19 @@ coact__interrupted(struct coact__actor *actor)
     coact__broken("an actor that is gone runs", __FILE__, __LINE__);
 }
 
+/* Everything that may have come is looked at from here on: one who is never idle
+   would otherwise go all the long ways for ever, for a signal it has seen. */
+static void
+look_at_arrivals(struct coact__actor *actor)
+{
+    coact__inbox_look_by_owner(&actor->task.inbox);
+    coact__drain(actor);
+}
+
 int
 coact__wait_begin(struct coact__actor *actor)
 {
-    coact__drain(actor);
+    look_at_arrivals(actor);
     return coact__interrupted(actor);
 }
 
@@ -51,7 +66,7 @@ int
 coact__wait_begin_with(struct coact__actor *actor, struct coact_type *type,
                        void *payload)
 {
-    coact__drain(actor);
+    look_at_arrivals(actor);
     if (actor->stage == COACT__STAGE_TOLD) {
         coact__type_destroy(type, payload);
     }

@@ -148,9 +148,7 @@ coact__inbox_sleep_by_owner(struct coact__inbox *inbox,
     for (;;) {
         if ((was & COACT__INBOX_NOTIFIED) != 0) {
             // Seen: the owner looks again now, so the next sleep may succeed.
-            atomic_fetch_and_explicit(&inbox->word,
-                                      ~(uintptr_t)COACT__INBOX_NOTIFIED,
-                                      memory_order_acquire); // S3
+            coact__inbox_look_by_owner(inbox);
             return false;
         }
         if (how == COACT__INBOX_LISTENING && newest_of(was) != NULL) {

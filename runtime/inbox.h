@@ -74,6 +74,10 @@ bool coact__inbox_wake_from_any(struct coact__inbox *inbox);
 struct coact__inbox_node *
 coact__inbox_take_by_owner(struct coact__inbox *inbox);
 
+/* By the task, before it looks at all that it is about to wait for: what it was
+   woken for so far does not keep it from its next sleep. */
+static inline void coact__inbox_look_by_owner(struct coact__inbox *inbox);
+
 /* By the task's worker, after the task was switched away from: sleep, unless
    something came that the sleeper would have to see.  False: it must go on. */
 bool coact__inbox_sleep_by_owner(struct coact__inbox *inbox,
@@ -92,6 +96,16 @@ coact__inbox_is_notified(const struct coact__inbox *inbox)
 {
     return (atomic_load_explicit(&inbox->word, memory_order_relaxed) &
             COACT__INBOX_NOTIFIED) != 0;
+}
+
+static inline void
+coact__inbox_look_by_owner(struct coact__inbox *inbox)
+{
+    if (coact__inbox_is_notified(inbox)) {
+        atomic_fetch_and_explicit(&inbox->word,
+                                  ~(uintptr_t)COACT__INBOX_NOTIFIED,
+                                  memory_order_acquire); // S3
+    }
 }
 
 static inline bool

@@ -31,6 +31,7 @@
 #define GAP_LAST_NS INT64_C(400000)
 #define GAP_ALL_BUSY_NS INT64_C(1000000)
 #define GAP_ALL_STUCK_NS INT64_C(5000000)
+#define GAP_TIMERS_NS INT64_C(200000)
 #define URGENT_NS INT64_C(100000)
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
@@ -393,7 +394,10 @@ next_look_ns(struct coact__lookout *watch, bool others_run)
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     int64_t timer = coact__scheduler_next_timer_ns(scheduler);
     if (!others_run) {
-        return timer;
+        // One timer is met exactly.  Of a crowd, each would wake us for the sake
+        // of a few: those that come close together wait for each other.
+        int64_t together = scheduler->parking.rang_ns + GAP_TIMERS_NS;
+        return timer > together ? timer : together;
     }
     bool all_busy =
         coact__census_awake(&scheduler->census) >= scheduler->worker_count;
@@ -435,11 +439,14 @@ look_for_work(struct coact__lookout *watch, const struct sight *sight,
     struct coact__scheduler *scheduler = worker->scheduler;
     bool has_global = coact__globalq_length(&scheduler->global) > 0;
     bool others_run = coact__census_awake(&scheduler->census) > 0;
+    bool rings = coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns;
+    if (rings) {
+        scheduler->parking.rang_ns = watch->now_ns;
+    }
     bool is_news =
-        events > 0 || coact__worker_has_queued(worker) ||
+        events > 0 || coact__worker_has_queued(worker) || rings ||
         // Those that run come by; if they do not, it is for us.
         (has_global && (!others_run || watch->was_global)) ||
-        coact__scheduler_next_timer_ns(scheduler) <= watch->now_ns ||
         (sight->hoarder != NULL && coact__place_adopt(worker, sight->hoarder));
     watch->was_global = has_global;
     if (is_news) {

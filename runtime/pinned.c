@@ -367,6 +367,7 @@ coact__pinning_fini(struct coact__scheduler *scheduler)
     while (pinning->all != NULL) {
         struct coact__pinned *pinned = pinning->all;
         pinning->all = pinned->next;
+        coact__timers_fini(&pinned->worker.timers);
         coact__parked_fini(&pinned->worker.parked);
         pthread_mutex_destroy(&pinned->lock);
         coact__free(pinned);

@@ -82,6 +82,7 @@ free_workers(struct coact__scheduler *scheduler)
 {
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
+        coact__timers_fini(&scheduler->workers[i].timers);
         coact__worker_give_stacks(&scheduler->workers[i]);
         coact__parked_fini(&scheduler->workers[i].parked);
     }

@@ -142,17 +142,12 @@ worker_of_current(const struct coact__task *task)
     return worker;
 }
 
-/* The deadline of a wait; on the stack of who waits, which stays until it is
-   cancelled. */
-struct alarm {
-    struct coact__timer timer; /* first */
-    struct coact__task *task;
-};
-
+/* The deadline of a wait; its timer is on the stack of who waits, which stays until
+   it is cancelled. */
 static void
 ring(struct coact__timer *timer)
 {
-    coact__task_wake(((struct alarm *)timer)->task);
+    coact__task_wake(timer->subject);
 }
 
 void
@@ -167,13 +162,13 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
                                     : COACT__AFTER_DEAF);
         return;
     }
-    struct alarm alarm = {.timer = {.fire = ring}, .task = task};
-    coact__timer_arm(&worker->timers, &alarm.timer, deadline_ns);
+    struct coact__timer alarm = {.fire = ring, .subject = task};
+    coact__timer_arm(&worker->timers, &alarm, deadline_ns);
     worker =
         coact__task_leave(worker, task,
                           how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
                                                         : COACT__AFTER_DEAF);
-    if (coact__timer_cancel(&alarm.timer)) {
+    if (coact__timer_cancel(&alarm)) {
         coact__task_note_delay(worker, task);
     } else {
         coact__delays_note_late(worker, task, deadline_ns);

@@ -25,9 +25,15 @@ struct coact__timer {
     struct coact__wheel_entry entry; /* first: a fired entry is a timer */
     struct coact__timers *home;      /* where it was armed last */
     void (*fire)(struct coact__timer *timer);
+    void *subject; /* what `fire` will write to: on its way from memory by then,
+                      if it is not NULL */
 };
 
+/* In memory that is all zero. */
 void coact__timers_init(struct coact__timers *timers, int64_t now_ns);
+
+/* No timer is armed or cancelled from then on. */
+void coact__timers_fini(struct coact__timers *timers);
 
 /* Arm a timer that is not armed.  Its owner alone arms and cancels it.  True:
    it is the earliest of these timers now. */

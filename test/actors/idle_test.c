@@ -16,6 +16,8 @@
 
 #define REST_US 300000
 
+static _Atomic int woken;
+
 /* ThreadSanitizer has a thread of its own, which we cannot tell from ours. */
 #ifdef __SANITIZE_THREAD__
 #define IS_WATCHED true
@@ -55,24 +57,30 @@ switches_of_others(void)
     return total;
 }
 
+/* Parked workers look about for some milliseconds, and threads that are not needed
+   any more end after a second; then they rest.  Every actor has run by then. */
 static void
 await_rest(struct coact_runtime *runtime)
 {
     int64_t deadline = IN_TIME;
-    struct coact_runtime_stats stats;
-    do {
-        // Parked workers look about for some milliseconds, then they rest.
+    uint64_t parks = 0;
+    for (int quiet = 0; quiet < 4;) {
+        struct coact_runtime_stats stats;
         usleep(50000);
         coact_stats(runtime, &stats);
+        bool is_quiet = stats.workers_active == 0 && stats.parks == parks &&
+                        stats.threads <= stats.workers + 1 &&
+                        stats.dispatches >= stats.actors_spawned;
+        quiet = is_quiet ? quiet + 1 : 0;
+        parks = stats.parks;
         ck_assert_msg(coact_now_ns() < deadline, "the workers do not park");
-    } while (stats.workers_active > 0);
+    }
 }
 
 static void
 rests(struct coact_runtime *runtime)
 {
     await_rest(runtime);
-    usleep(100000);
     struct coact_runtime_stats before, after;
     coact_stats(runtime, &before);
     uint64_t switches = switches_of_others();
@@ -118,12 +126,14 @@ nap(void *arg)
     (void)arg;
     usleep(1000);
 }
+
 static void
 naps(peer_self self, void *arg)
 {
     (void)self, (void)arg;
     ck_assert_int_eq(coact_blocking(nap, NULL, 0, NULL, IN_TIME), 0);
 }
+
 START_TEST(s54_a_runtime_rests_again_after_calls_that_block)
 {
     struct coact_runtime *runtime = start_runtime(2);
@@ -182,7 +192,38 @@ START_TEST(s54_a_runtime_rests_beside_pinned_actors)
 }
 END_TEST
 
-SUITE_MAIN("idle", s54_a_parked_runtime_does_not_run_at_all,
+/* Deadlines that lie ten microseconds apart: to sleep for each of them would be
+   some five hundred sleeps. */
+enum { CROWD = 2000, APART_NS = 10000, BEGINS_MS = 100, SLEEPS_MOST = 180 };
+
+static void
+sleep_until(peer_self self, void *arg)
+{
+    (void)self;
+    ck_assert_int_eq(coact_sleep(*(int64_t *)arg), 0);
+    atomic_fetch_add_explicit(&woken, 1, memory_order_relaxed);
+}
+
+START_TEST(a_crowd_of_sleepers_wakes_a_worker_together)
+{
+    static int64_t deadlines[CROWD];
+    struct coact_runtime *runtime = start_runtime(1);
+    int64_t begins = coact_in_ms(BEGINS_MS);
+    for (int i = 0; i < CROWD; i++) {
+        deadlines[i] = begins + (int64_t)i * APART_NS;
+        spawn_peer(sleep_until, &deadlines[i]);
+    }
+    struct coact_runtime_stats before, after;
+    coact_stats(runtime, &before);
+    AWAIT(atomic_load_explicit(&woken, memory_order_relaxed) == CROWD);
+    coact_stats(runtime, &after);
+    ck_assert_uint_lt(after.parks - before.parks, SLEEPS_MOST);
+    stop_runtime(runtime);
+}
+END_TEST
+
+SUITE_MAIN("idle", a_crowd_of_sleepers_wakes_a_worker_together,
+           s54_a_parked_runtime_does_not_run_at_all,
            s54_ten_thousand_sleeping_actors_do_not_run_at_all,
            s54_a_runtime_rests_again_after_calls_that_block,
            s54_a_runtime_rests_when_its_actors_are_hibernated,

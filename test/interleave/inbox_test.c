@@ -222,6 +222,30 @@ await_two(int self)
     sleep_deaf_until(2);
 }
 
+static void
+look_and_await_one(int self)
+{
+    (void)self;
+    for (;;) {
+        coact__inbox_look_by_owner(&inbox);
+        if (atomic_load_explicit(&news, memory_order_relaxed) > 0) {
+            return;
+        }
+        sleep_once(COACT__INBOX_DEAF);
+    }
+}
+
+START_TEST(inbox_wake_is_not_lost_when_it_meets_a_look)
+{
+    interleave_explore(&(struct interleave_case){
+        .name = "inbox: look",
+        .threads = {{"waker", tell_by_store_and_wake},
+                    {"task", look_and_await_one}},
+        .setup = begin,
+    });
+}
+END_TEST
+
 START_TEST(inbox_wake_is_not_lost_when_it_meets_the_sleep)
 {
     interleave_explore(&(struct interleave_case){
@@ -563,6 +587,7 @@ END_TEST
 SUITE_MAIN("interleave/inbox",
            inbox_loses_no_wake_up_and_keeps_each_senders_order,
            inbox_delivers_or_refuses_every_message_when_it_closes,
+           inbox_wake_is_not_lost_when_it_meets_a_look,
            inbox_wake_is_not_lost_when_it_meets_the_sleep,
            inbox_has_one_waker_for_each_sleep,
            inbox_signal_wakes_the_deaf_and_a_message_does_not,

@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "runtime/wheel.h"
+
+#include "runtime/memory.h"
 #include "test/support/seed.h"
 #include "test/support/suite.h"
 
@@ -228,6 +230,7 @@ run_world(struct world *w, uint64_t seed)
         pop_and_compare(w);
     }
     pop_and_compare(w);
+    coact__wheel_fini(&w->wheel);
 }
 
 START_TEST(a_wheel_does_what_a_naive_list_of_timers_does)
@@ -253,6 +256,8 @@ START_TEST(a_timer_fires_when_the_tick_of_its_deadline_is_over)
     for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
         struct coact__wheel_entry entry = {0};
         int64_t fires = ticks_up(deadlines[i]) * TICK;
+        coact__wheel_fini(&wheel);
+        memset(&wheel, 0, sizeof(wheel));
         coact__wheel_init(&wheel, 0);
         coact__wheel_add(&wheel, &entry, deadlines[i]);
         ck_assert_int_eq(coact__wheel_next_ns(&wheel), fires);
@@ -262,6 +267,7 @@ START_TEST(a_timer_fires_when_the_tick_of_its_deadline_is_over)
         ck_assert_ptr_eq(coact__wheel_pop(&wheel), &entry);
         ck_assert_ptr_null(coact__wheel_pop(&wheel));
     }
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -277,6 +283,7 @@ START_TEST(a_deadline_in_the_past_fires_without_an_advance)
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &past);
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &ancient);
     ck_assert_int_eq(coact__wheel_next_ns(&wheel), INT64_MAX);
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -292,6 +299,7 @@ START_TEST(a_timer_for_ever_is_armed_and_never_fires)
     ck_assert_ptr_null(coact__wheel_pop(&wheel));
     ck_assert(coact__wheel_remove(&wheel, &entry));
     ck_assert(!coact__wheel_remove(&wheel, &entry));
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -306,6 +314,7 @@ START_TEST(the_last_tick_of_time_can_be_reached)
     ck_assert_ptr_null(coact__wheel_pop(&wheel));
     coact__wheel_advance(&wheel, INT64_MAX);
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &entry);
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -323,6 +332,7 @@ START_TEST(a_timer_removed_after_it_fired_is_not_popped)
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &entries[1]);
     ck_assert(coact__wheel_remove(&wheel, &entries[2]));
     ck_assert_ptr_null(coact__wheel_pop(&wheel));
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -337,6 +347,7 @@ START_TEST(arming_an_armed_timer_moves_it)
     ck_assert_ptr_null(coact__wheel_pop(&wheel));
     coact__wheel_advance(&wheel, 9 * TICK);
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &entry);
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -350,6 +361,7 @@ START_TEST(a_lone_timer_wakes_its_sleeper_once)
     coact__wheel_add(&wheel, &entry, year);
     coact__wheel_advance(&wheel, coact__wheel_next_ns(&wheel));
     ck_assert_ptr_eq(coact__wheel_pop(&wheel), &entry);
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -371,6 +383,7 @@ START_TEST(a_sleeper_is_woken_at_most_eight_times_for_a_crowd)
         coact__wheel_advance(&wheel, coact__wheel_next_ns(&wheel));
     } while (coact__wheel_is_idle(&crowd[0]) || !coact__wheel_pop(&wheel));
     ck_assert_int_lt(coact__wheel_next_ns(&wheel), at + TICK);
+    coact__wheel_fini(&wheel);
 }
 END_TEST
 
@@ -379,7 +392,7 @@ END_TEST
 START_TEST(a_million_timers_are_cheap)
 {
     enum { MILLION = 1000000 };
-    struct coact__wheel *wheel = malloc(sizeof(*wheel));
+    struct coact__wheel *wheel = calloc(1, sizeof(*wheel));
     struct coact__wheel_entry *entries = calloc(MILLION, sizeof(*entries));
     ck_assert(wheel && entries);
     coact__wheel_init(wheel, 0);
@@ -409,8 +422,75 @@ START_TEST(a_million_timers_are_cheap)
     clock_t took = clock() - start;
     ck_assert_int_eq(fired, MILLION / 2);
     ck_assert_int_lt(took, 5 * CLOCKS_PER_SEC);
+    coact__wheel_fini(wheel);
     free(entries);
     free(wheel);
+}
+END_TEST
+
+/* What was removed leaves a cell behind: as many as there are entries armed, and
+   no more, whoever comes and goes beside them. */
+START_TEST(timers_that_are_cancelled_take_no_memory)
+{
+    enum { LASTING = 100, ROUNDS = 20000, AT_ONCE = 7 };
+    static struct coact__wheel wheel;
+    static struct coact__wheel_entry lasting[LASTING];
+    static struct coact__wheel_entry passing[AT_ONCE];
+    coact__wheel_init(&wheel, 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < AT_ONCE; k++) {
+            coact__wheel_add(&wheel, &passing[k], 1000 * TICK);
+        }
+        if (i % (ROUNDS / LASTING) == 0) {
+            coact__wheel_add(&wheel, &lasting[i * LASTING / ROUNDS],
+                             1000 * TICK);
+        }
+        for (int k = 0; k < AT_ONCE; k++) {
+            MUST(coact__wheel_remove(&wheel, &passing[k]));
+        }
+        MUST(wheel.dead <= wheel.live + 64);
+    }
+    coact__wheel_advance(&wheel, 1000 * TICK);
+    for (int i = 0; i < LASTING; i++) {
+        MUST(coact__wheel_pop(&wheel) == &lasting[i]);
+    }
+    MUST(coact__wheel_pop(&wheel) == NULL);
+    coact__wheel_fini(&wheel);
+}
+END_TEST
+
+/* Each failure, and all from each on: every timer fires all the same, none early,
+   and in the order of their ticks where one advance is one tick. */
+START_TEST(without_memory_no_timer_is_lost)
+{
+    enum { CROWD = 200 };
+    static struct coact__wheel_entry crowd[CROWD];
+    for (unsigned long nth = 1; nth < 60; nth++) {
+        for (int sticky = 0; sticky < 2; sticky++) {
+            struct coact__wheel *wheel = calloc(1, sizeof(*wheel));
+            ck_assert_ptr_nonnull(wheel);
+            coact__wheel_init(wheel, 0);
+            coact__fail_nth(nth, sticky != 0);
+            for (int i = 0; i < CROWD; i++) {
+                coact__wheel_add(wheel, &crowd[i], (1 + i * 37 % 400) * TICK);
+            }
+            MUST(coact__wheel_remove(wheel, &crowd[CROWD / 2]));
+            int fired = 0;
+            int64_t now;
+            while ((now = coact__wheel_next_ns(wheel)) != INT64_MAX) {
+                coact__wheel_advance(wheel, now);
+                struct coact__wheel_entry *e;
+                while ((e = coact__wheel_pop(wheel)) != NULL) {
+                    MUST(e->deadline_ns == now && e != &crowd[CROWD / 2]);
+                    fired++;
+                }
+            }
+            coact__fail_nth(0, false);
+            ck_assert_int_eq(fired, CROWD - 1);
+            coact__wheel_fini(wheel);
+            free(wheel);
+        }
+    }
 }
 END_TEST
 
@@ -422,4 +502,5 @@ SUITE_MAIN("wheel", a_wheel_does_what_a_naive_list_of_timers_does,
            a_timer_removed_after_it_fired_is_not_popped,
            arming_an_armed_timer_moves_it, a_lone_timer_wakes_its_sleeper_once,
            a_sleeper_is_woken_at_most_eight_times_for_a_crowd,
-           a_million_timers_are_cheap)
+           a_million_timers_are_cheap, timers_that_are_cancelled_take_no_memory,
+           without_memory_no_timer_is_lost)
