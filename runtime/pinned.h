@@ -24,6 +24,7 @@
  * coact__pinning_join.  What it used, its worker, is kept for the next.
  *
  * In simulation there is one thread for all, and a pinned task is like others.
+ * Why all this is so: docs/adr/0018.
  *
  * SPDX-License-Identifier: MIT
  */
