@@ -30,6 +30,10 @@
 #define TRIES 250
 #define TRY_MS 20
 
+/* Descriptor 0 is where it is opened: under Valgrind, /proc/self/exe is our
+   program for who opens it, but Valgrind for who executes it. */
+#define EXECUTABLE "/proc/self/fd/0"
+
 /* ---- The folder ---------------------------------------------------------- */
 
 static void
@@ -69,7 +73,7 @@ set_actions(posix_spawn_file_actions_t *actions, int socket_fd)
     // 1 and 2 stay: who reads them to their end knows that all is removed.
     if (rc == 0) {
         rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO,
-                                              "/dev/null", O_RDONLY, 0);
+                                              "/proc/self/exe", O_PATH, 0);
     }
     return rc != 0 ? rc
                    : posix_spawn_file_actions_addclosefrom_np(
@@ -107,7 +111,7 @@ launch(int socket_fd, pid_t *pid)
             rc = set_attributes(&attributes);
         }
         if (rc == 0) {
-            rc = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv,
+            rc = posix_spawn(pid, EXECUTABLE, &actions, &attributes, argv,
                              environ);
         }
         posix_spawnattr_destroy(&attributes);

@@ -12,7 +12,9 @@
  *   hog_ns / 2    | the same for what waits and had short runs; and the kernel is
  *                 | asked what the thread does
  *   hog_ns        | somebody stands in, if work waits; while others do so
- *                 | already, later: the run may be long because of them
+ *                 | already, later: the run may be long because of them; and
+ *                 | after HABIT times that for one who had long runs before:
+ *                 | a thread more would only slow down those that are at it
  *   2 hog_ns      | its thread is demoted, if it has computed for so long, and
  *                 | more compute than there are cores
  *   hog_report_ns | it is reported, if the time was its own: computed, or slept
@@ -36,6 +38,7 @@
 #define OLD_LOOK_NS INT64_C(2000000)
 #define PROBATION_NS INT64_C(50000000)
 #define SERVE_MOST 64
+#define HABIT 4
 
 /* ---- Looking at the others ---- */
 
@@ -51,6 +54,16 @@ remind(struct coact__worker *other, int64_t now)
     }
 }
 
+/* Does it run one that has had long runs before, and came back from each?  What
+   runs may change under our eyes; then the next look tells. */
+static bool
+keeps_coming_back(const struct coact__worker *other)
+{
+    const struct coact__task *task = coact__worker_current(other);
+    return task != NULL &&
+           coact__runnable_long_runs(&task->runnable) >= COACT__LONG_RUNS;
+}
+
 /* What one look at all others has told. */
 struct sight {
     struct coact__worker *longest; /* the one that has been in a run longest, of
@@ -59,7 +72,8 @@ struct sight {
                                       kernel */
     struct coact__worker *hoarder; /* does not run what it has queued */
     struct coact__worker *reported; /* is to be */
-    int64_t longest_ns, blocked_ns;
+    int64_t longest_ns, blocked_ns; /* the first in the measure of one that has
+                                       not come back from long runs */
     int64_t shortest_ns; /* of those that are counted; how long at least */
     bool work_waits;
     bool are_behind; /* somebody has more queued than it runs */
@@ -88,8 +102,9 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
     }
     sight->shortest_ns =
         unmoved < sight->shortest_ns ? unmoved : sight->shortest_ns;
-    if (unmoved > sight->longest_ns) {
-        sight->longest_ns = unmoved;
+    int64_t apparent = unmoved / (keeps_coming_back(other) ? HABIT : 1);
+    if (apparent > sight->longest_ns) {
+        sight->longest_ns = apparent;
         sight->longest = other;
     }
     if (unmoved >= coact__lookout_hog_ns(watch) &&
@@ -276,7 +291,7 @@ may_be_served_last(struct coact__lookout *watch,
     if (r->is_fresh) {
         return false;
     }
-    if (r->long_runs < COACT__LONG_RUNS) {
+    if (coact__runnable_long_runs(r) < COACT__LONG_RUNS) {
         return true;
     }
     if (watch->now_ns - parking->probation_ns < PROBATION_NS) {

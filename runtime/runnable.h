@@ -46,13 +46,26 @@ struct coact__runnable {
         struct coact__pinned *thread; /* of one that is pinned: it never is in
                                          a batch */
     };
-    uint8_t role;      /* index into the scheduler's roles */
-    uint8_t rank;      /* enum coact__rank */
-    uint8_t long_runs; /* one after another; see worker.c */
-    bool is_fresh;     /* it has not run yet */
-    uint32_t ready_at; /* when it became ready, as coact__stamp_of;
-                                     0: nobody wants to know */
+    uint8_t role;              /* index into the scheduler's roles */
+    uint8_t rank;              /* enum coact__rank */
+    _Atomic uint8_t long_runs; /* one after another; see worker.c.  Relaxed:
+                                  the lookout takes a glance at it */
+    bool is_fresh;             /* it has not run yet */
+    uint32_t ready_at;         /* when it became ready, as coact__stamp_of;
+                                  0: nobody wants to know */
 };
+
+static inline uint8_t
+coact__runnable_long_runs(const struct coact__runnable *r)
+{
+    return atomic_load_explicit(&r->long_runs, memory_order_relaxed);
+}
+
+static inline void
+coact__runnable_set_long_runs(struct coact__runnable *r, uint8_t runs)
+{
+    atomic_store_explicit(&r->long_runs, runs, memory_order_relaxed);
+}
 
 /* A time in 32 bits, never 0: in steps of 64 ns, and after 4 minutes again. */
 static inline uint32_t

@@ -82,6 +82,7 @@ struct coact__worker {
     struct coact__histogram *delays; /* one for each role; ours to write.  NULL:
                                         a pinned one, whom no role keeps waiting */
     uint64_t looks;
+    uint64_t looked_at; /* at so many dispatches */
     pthread_t thread;
     enum coact__thread_state thread_state;
     struct coact__parked parked;
@@ -291,7 +292,7 @@ coact__worker_settle(struct coact__worker *worker)
     left->runnable.rank = COACT__RANK_PROMPT;
     // Most wait for a message that has not come yet.
     if (COACT__UNLIKELY(left->after != COACT__AFTER_LISTEN ||
-                        left->runnable.long_runs != 0 ||
+                        coact__runnable_long_runs(&left->runnable) != 0 ||
                         !coact__inbox_listen_quickly(&left->inbox))) {
         coact__worker_settle_left(worker, left);
     }

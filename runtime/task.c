@@ -33,7 +33,7 @@ coact__task_init(struct coact__task *task, struct coact__scheduler *scheduler,
     task->runnable.next = NULL;
     task->runnable.role = role;
     task->runnable.rank = COACT__RANK_PROMPT;
-    task->runnable.long_runs = 0;
+    coact__runnable_set_long_runs(&task->runnable, 0);
     task->runnable.is_fresh = true;
     task->given = NULL;
     task->scheduler = scheduler;

@@ -40,17 +40,25 @@ looked_ns(const struct coact__worker *worker)
     return atomic_load_explicit(&worker->looked_ns, memory_order_relaxed);
 }
 
+static uint64_t
+dispatches_of(const struct coact__worker *worker)
+{
+    return atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+}
+
 /* It has run alone, since `began_ns`: nobody but us has it in his hands before it
    is settled. */
 static void
 judge_run(struct coact__worker *worker, int64_t began_ns)
 {
     struct coact__runnable *left = &worker->left->runnable;
+    uint8_t runs = coact__runnable_long_runs(left);
     if (coact__oracle_now_ns() - began_ns < LONG_RUN_NS) {
-        left->long_runs = 0;
-    } else if (left->long_runs < UINT8_MAX) {
-        left->long_runs++;
+        runs = 0;
+    } else if (runs < UINT8_MAX) {
+        runs++;
     }
+    coact__runnable_set_long_runs(left, runs);
 }
 
 /* ---- Turns ---- */
@@ -117,6 +125,7 @@ coact__worker_look(struct coact__worker *worker)
     charge(worker, now);
     coact__ready_want_sample(&worker->ready);
     atomic_store_explicit(&worker->looked_ns, now, memory_order_relaxed);
+    worker->looked_at = dispatches_of(worker);
     worker->looks++;
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
@@ -164,16 +173,19 @@ help_laggard(struct coact__worker *worker)
     }
 }
 
-/* A look is due: adapt to how long the dispatches since the last one took. */
+/* A look is due: adapt to how long the dispatches since the last one took.  One
+   that came early, since we were asked for it, says nothing of short runs. */
 static void
 look_in_passing(struct coact__worker *worker)
 {
     int64_t before = looked_ns(worker);
+    uint64_t ran = dispatches_of(worker) - worker->looked_at;
     coact__worker_look(worker);
     int64_t took = looked_ns(worker) - before;
     if (took > 2 * LOOK_NS) {
         worker->look_every = worker->look_every / 2 + (worker->look_every < 2);
-    } else if (took < LOOK_NS && worker->look_every < LOOK_EVERY_MOST &&
+    } else if (took < LOOK_NS && ran >= worker->look_every &&
+               worker->look_every < LOOK_EVERY_MOST &&
                !coact__oracle_is_simulated()) {
         worker->look_every += 1 + worker->look_every / 8;
     }

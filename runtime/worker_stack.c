@@ -76,9 +76,10 @@ static void
 fall_asleep(struct coact__worker *worker, struct coact__task *task,
             enum coact__inbox_flag how)
 {
-    task->runnable.rank = task->runnable.long_runs < COACT__LONG_RUNS
-                              ? COACT__RANK_PROMPT
-                              : COACT__RANK_PATIENT;
+    task->runnable.rank =
+        coact__runnable_long_runs(&task->runnable) < COACT__LONG_RUNS
+            ? COACT__RANK_PROMPT
+            : COACT__RANK_PATIENT;
     if (!coact__inbox_sleep_by_owner(&task->inbox, how)) {
         coact__ready_put_next(&worker->ready, &task->runnable);
     }

@@ -53,9 +53,9 @@ await_done(const struct crowd *crowd, uint32_t count)
 {
     while (crowd->done < count) {
         if (crowd->is_deaf) {
-            usleep(100); // a yield would look into the inbox
+            usleep(100); // a wait would look into the inbox
         } else {
-            coact_yield();
+            (void)coact_sleep(coact_in_ms(1));
         }
     }
 }

@@ -10,6 +10,7 @@
 #define COACT_TEST_ISOLATED_WORLD_H
 
 #include "test/support/suite.h"
+#include "test/support/valgrind.h"
 
 #include <coact/actor.h>
 #include <coact/main.h>
@@ -24,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOON coact_in_ms(8000)
+#define SOON coact_in_ms(unhurried_ms(8000))
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static char world_folder[] = "/tmp/coact-test-XXXXXX";

@@ -6,6 +6,7 @@
 #include "test/actors/peers.h"
 
 #include "runtime/memory.h"
+#include "test/support/host.h"
 
 #include <coact/io.h>
 #include <coact/lookup.h>
@@ -21,6 +22,8 @@ port_of(const struct coact_address *address)
     return ntohs(
         ((const struct sockaddr_in *)(const void *)&address->room)->sin_port);
 }
+
+static const char *host;
 
 static void
 looks_up(peer_self self, void *arg)
@@ -41,7 +44,7 @@ looks_up(peer_self self, void *arg)
     ck_assert_uint_eq(port_of(&found.at[0]), 0);
     coact_addresses_free(&found);
 
-    ck_assert_int_eq(coact_lookup("localhost", "7", IN_TIME, &found), 0);
+    ck_assert_int_eq(coact_lookup(host, "7", IN_TIME, &found), 0);
     ck_assert_uint_ge(found.count, 1);
     coact_addresses_free(&found);
 
@@ -53,6 +56,7 @@ looks_up(peer_self self, void *arg)
 
 START_TEST(a_name_has_the_addresses_of_its_files)
 {
+    host = this_host();
     conduct(1, looks_up, NULL);
 }
 END_TEST
@@ -112,7 +116,7 @@ connects(peer_self self, void *arg)
     char port[8];
     snprintf(port, sizeof(port), "%u", (unsigned)ntohs(address->sin_port));
     struct coact_addresses found = {0};
-    int fd = coact_lookup("localhost", port, IN_TIME, &found);
+    int fd = coact_lookup(host, port, IN_TIME, &found);
     for (size_t i = 0; i < found.count; i++) {
         fd = coact_connect(&found.at[i].any, found.at[i].bytes, IN_TIME);
         if (fd >= 0) {
@@ -126,6 +130,7 @@ connects(peer_self self, void *arg)
 
 START_TEST(what_was_found_can_be_connected_to)
 {
+    host = this_host();
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};

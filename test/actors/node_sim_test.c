@@ -16,6 +16,7 @@
 #include "test/actors/fleet.h"
 
 #include "runtime/memory.h"
+#include "test/support/valgrind.h"
 
 #define EACH 3 /* citizens of a node */
 #define CITIZENS (FLEET_NODES * EACH)
@@ -23,7 +24,7 @@
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define STORMS 5
 #else
-#define STORMS 20
+#define STORMS (is_on_valgrind() ? 5 : 20)
 #endif
 
 struct letter {

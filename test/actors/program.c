@@ -44,7 +44,7 @@ await_words(struct run *run, const char *words)
 {
     while (words == NULL || strstr(run->said, words) == NULL) {
         struct pollfd fd = {.fd = run->fd, .events = POLLIN};
-        int rc = poll(&fd, 1, 9000);
+        int rc = poll(&fd, 1, unhurried_ms(9000));
         ck_assert_msg(rc == 1, "it does not say %s\n%.3000s",
                       words != NULL ? words : "good-bye", run->said);
         ssize_t got = read(run->fd, run->said + run->bytes,
@@ -99,13 +99,15 @@ static const struct coact_body bodies[] = {COACT_BODY(toy, idle_run)};
 struct coact_program
 program_of(int (*fn)(int argc, char **argv))
 {
-    return (struct coact_program){.name = "prog",
-                                  .main = fn,
-                                  .options = {.workers = 2},
-                                  .bodies = bodies,
-                                  .body_count = COUNT(bodies),
-                                  .usage = "usage: prog",
-                                  .version = "prog 1.2"};
+    return (struct coact_program){
+        .name = "prog",
+        .main = fn,
+        .options = {.workers = 2,
+                    .node.heartbeat_ns = unhurried_heartbeat_ns()},
+        .bodies = bodies,
+        .body_count = COUNT(bodies),
+        .usage = "usage: prog",
+        .version = "prog 1.2"};
 }
 
 int

@@ -10,6 +10,7 @@
 #define COACT_TEST_PROGRAM_H
 
 #include "test/support/suite.h"
+#include "test/support/valgrind.h"
 
 #include <coact/actor.h>
 #include <coact/main.h>
@@ -19,7 +20,7 @@
 #include <sys/wait.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SOON coact_in_ms(8000)
+#define SOON coact_in_ms(unhurried_ms(8000))
 
 /* ---- A program, from outside --------------------------------------------- */
 

@@ -5,6 +5,8 @@
  */
 #include "test/actors/town.h"
 
+#include "test/support/valgrind.h"
+
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -327,6 +329,7 @@ town_start(uint32_t number, const char *key, uint32_t known)
         .refused = note_refusal,
         .node = {.number = number,
                  .listen = town.address[number],
+                 .heartbeat_ns = unhurried_heartbeat_ns(),
                  .key_file = key != NULL ? key : town.key}};
     must(coact_start(&options, &runtime), "start");
     for (uint32_t i = 1; i <= known; i++) {

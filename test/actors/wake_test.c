@@ -4,8 +4,10 @@
  * SPDX-License-Identifier: MIT
  */
 #include "test/actors/peers.h"
+#include "test/support/valgrind.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #define SLEEPERS 4
@@ -60,6 +62,8 @@ sender_main(void *arg)
                                     memory_order_acquire) != i) {
             if (i % 16 == 0) {
                 usleep(1);
+            } else if (is_on_valgrind()) {
+                sched_yield(); // else no other thread runs for milliseconds
             }
             if (coact_now_ns() > deadline) {
                 s->lost_at = i;

@@ -1,12 +1,13 @@
 /*
- * absent.c - what the machine of crowd.h does not have: processor clocks,
- * descriptors, signal stacks.
+ * absent.c - what the machine of crowd.h does not have: processor clocks, a
+ * kernel that tells of threads, descriptors, signal stacks.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "runtime/altstack.h"
 #include "runtime/oracle.h"
 #include "runtime/poller.h"
+#include "runtime/threadstate.h"
 
 #include <errno.h>
 
@@ -29,6 +30,26 @@ bool
 coact__oracle_is_simulated(void)
 {
     return false;
+}
+
+int
+coact__threadstate_read(pid_t tid, struct coact__threadstate *out)
+{
+    (void)tid;
+    *out = (struct coact__threadstate){.cpu_ns = -1,
+                                       .waited_ns = -1,
+                                       .call = COACT__THREADSTATE_CALL_UNKNOWN,
+                                       .state = '?'};
+    return -ENOTSUP;
+}
+
+void
+coact__threadstate_span(const struct coact__threadstate *before,
+                        const struct coact__threadstate *after, int64_t wall_ns,
+                        struct coact__threadspan *out)
+{
+    (void)before, (void)after, (void)wall_ns;
+    *out = (struct coact__threadspan){0}; // all of it is in doubt
 }
 
 int

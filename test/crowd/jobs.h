@@ -31,6 +31,7 @@ static struct {
     int64_t began_ns, ended_ns;
     int64_t worked_ns; /* by coarse jobs */
     int64_t latest_ns; /* the longest time from ready to running */
+    uint32_t stood_in; /* turns of the habitual with somebody stuck */
     struct crowd_counts counts;
     uint64_t dispatches, steals, parks, departures, fired;
 } world;

@@ -119,6 +119,22 @@ hog(struct job *self)
     }
 }
 
+/* It takes a little longer than the lookout's patience, and comes back each time. */
+enum { HABITUAL_TURNS = 40, KNOWN_AFTER = 10 };
+
+static void
+habitual(struct job *self)
+{
+    for (uint32_t i = 0; i < self->turns; i++) {
+        crowd_work(12 * MS);
+        if (i > KNOWN_AFTER &&
+            atomic_load(&world.scheduler.parking.stuck) > 0) {
+            world.stood_in++;
+        }
+        yield(self);
+    }
+}
+
 /* It waits for what a foreign thread posts. */
 static void
 reader(struct job *self)
@@ -455,6 +471,17 @@ START_TEST(a_seed_replays_a_run)
 }
 END_TEST
 
+START_TEST(nobody_stands_in_for_those_that_keep_coming_back)
+{
+    begin_world(1, true, 2, 100);
+    start_many(16, habitual, HABITUAL_TURNS);
+    crowd_wait_until_quiet();
+    crowd_look(check_quiet);
+    end_world();
+    ck_assert_uint_eq(world.stood_in, 0);
+}
+END_TEST
+
 /* COACT_SIZE says how large they are. */
 START_TEST(each_load_alone_comes_to_its_end)
 {
@@ -482,4 +509,5 @@ SUITE_MAIN("crowd", everything_that_was_woken_runs_and_then_all_sleep,
            a_worker_that_parks_as_another_stands_in_is_counted_out_once,
            coarse_work_goes_faster_by_nearly_as_much_as_there_are_workers,
            fine_work_does_not_make_workers_come_and_go, a_seed_replays_a_run,
+           nobody_stands_in_for_those_that_keep_coming_back,
            each_load_alone_comes_to_its_end)

@@ -6,7 +6,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "test/support/host.h"
 #include "test/support/suite.h"
+#include "test/support/valgrind.h"
 
 #include <coact/actor.h>
 #include <coact/cluster.h>
@@ -14,6 +16,7 @@
 #include <coact/lookup.h>
 #include <coact/runtime.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +108,11 @@ START_TEST(an_actor_is_found_by_its_name_on_another_node)
                                       .runtime = second, .name = "oracle"),
                      0);
     ck_assert_int_eq(coact_attach(first), 0);
-    ck_assert_int_eq(ask_node_2(text, sizeof(text)), 0);
+    int rc;
+    do {
+        rc = ask_node_2(text, sizeof(text));
+    } while (rc == -ENOTCONN && is_on_valgrind()); // silent for too long
+    ck_assert_int_eq(rc, 0);
     ck_assert_str_eq(text, "sunny");
     coact_detach();
 
@@ -178,11 +185,13 @@ connect_by_name(const char *host, const char *port, int64_t deadline_ns)
     return fd;
 }
 
+static const char *host;
+
 static void
 guest_body(oracle_self self, void *arg)
 {
     (void)self;
-    int fd = connect_by_name("localhost", arg, coact_in_ms(8000));
+    int fd = connect_by_name(host, arg, coact_in_ms(8000));
     COACT_CHECK(fd >= 0);
     COACT_CHECK(coact_write(fd, "hello", 5, coact_in_ms(8000)) == 5);
     close(fd);
@@ -190,6 +199,7 @@ guest_body(oracle_self self, void *arg)
 
 START_TEST(an_actor_connects_to_a_name)
 {
+    host = this_host();
     int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};

@@ -16,13 +16,10 @@
 #include "test/mailbox/random_message.h"
 #include "test/support/seed.h"
 #include "test/support/suite.h"
+#include "test/support/valgrind.h"
 
 #include <limits.h>
 #include <string.h>
-
-#if COACT_HAVE_VALGRIND
-#include <valgrind/valgrind.h>
-#endif
 
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -32,11 +29,9 @@
 static uint64_t
 mutant_count(void)
 {
-#if COACT_HAVE_VALGRIND
-    if (RUNNING_ON_VALGRIND != 0) {
+    if (is_on_valgrind()) {
         return 20000;
     }
-#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||           \
     __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
     return 300000;

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "test/runtime/process_support.h"
+#include "test/support/valgrind.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,9 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#if COACT_HAVE_VALGRIND
-#include <valgrind/valgrind.h>
-#endif
 
 /* Bytes. */
 
@@ -329,16 +327,6 @@ START_TEST(closed_standard_files_do_not_reach_a_child)
     child_fini(&c);
 }
 END_TEST
-
-static bool
-is_on_valgrind(void)
-{
-#if COACT_HAVE_VALGRIND
-    return RUNNING_ON_VALGRIND != 0;
-#else
-    return false;
-#endif
-}
 
 static void
 copy_file(const char *from, const char *to)
