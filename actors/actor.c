@@ -11,6 +11,7 @@
 #include "actors/hibernate.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
+#include "actors/pinned.h"
 #include "actors/role_internal.h"
 #include "runtime/here.h"
 #include "runtime/memory.h"
@@ -299,6 +300,9 @@ prepare_rest(struct birth *birth, const struct coact_options *options)
         birth->bond = coact__bond_new(birth->spawner);
         rc = birth->bond != NULL ? 0 : -ENOMEM;
     }
+    if (rc == 0 && options->pinned) {
+        rc = coact__actor_pin(actor);
+    }
     // Who finds the name may kill at once, so the word comes first; nothing
     // fails after the name.
     set_alive(actor);
@@ -327,6 +331,9 @@ undo(struct birth *birth)
         node = node->next;
         coact__bounce(coact__runtime_of(actor), item,
                       &(const struct coact_reason){.code = COACT_NOPROC});
+    }
+    if ((actor->traits & COACT__PINNED) != 0) {
+        coact__actor_unpin(actor);
     }
     if ((actor->traits & COACT__LIMITED) != 0) {
         coact__limits_end(actor);
@@ -437,7 +444,7 @@ is_plain(const struct coact_options *options)
     return options->label == NULL && options->name == NULL &&
            options->stack_bytes == 0 && options->mailbox_messages == 0 &&
            !(options->link | options->trap_exit | options->fair |
-             options->account | options->sender_role) &&
+             options->account | options->sender_role | options->pinned) &&
            options->monitor == NULL && options->runtime == NULL &&
            options->destroy_arg == NULL && options->role.id == 0 &&
            options->hibernate == COACT_HIBERNATE_NEVER && options->init == NULL;

@@ -90,7 +90,39 @@ struct coact_options {
        long as that of another actor.  Where memory is short some senders are
        served as one. */
     bool fair;
+    /* It has an OS thread of its own, from its first instruction to the end of
+       its clean-ups, on which nothing else runs: see below. */
+    bool pinned;
 };
+
+/*
+ * A pinned actor may do what others must not: call what blocks, for as long as
+ * that takes; use thread-locals, pthread mutexes, stdio locks, and libraries
+ * that want to be called by one thread alone; and suspend in between.  It delays
+ * nobody, takes no worker away, is never reported as stuck, and is otherwise an
+ * actor like any: it waits in the same calls, is killed, linked, watched and
+ * supervised, and each restart gets a new thread.  While it waits the thread
+ * sleeps.
+ *
+ * A message to or from it wakes a thread, which takes microseconds where others
+ * take a fraction of one.  So a library's thread is pinned, and what can do
+ * without is not.  The spawn makes the thread, and fails with -EAGAIN if there
+ * is none to be had or as many are pinned as pinned_threads of the runtime's
+ * options allows.
+ *
+ *   stack      as of others, not the thread's: give it what the library needs
+ *   role       goes with its messages, and a limit of it holds; its time is
+ *              the kernel's to share out, and counts to no role
+ *   timers     ticks that come while it is in a call that blocks are there at
+ *              its next receive
+ *   hibernate  is ignored
+ *   end        thread-locals are destroyed by the system when the thread ends,
+ *              soon after the actor has
+ *
+ * In a runtime that the host drives it has a thread all the same.  In simulation
+ * there is one thread for all: there a call that blocks blocks all, and a mutex
+ * held over a wait must not be wanted by another actor.
+ */
 
 /* Start an actor: its mailbox, where to put its address, its body (a function
    `void body(NAME_self self, void *arg)`), and the body's argument, lent until

@@ -62,7 +62,7 @@ coact__count_many(struct coact_runtime *runtime, size_t counter, uint64_t n)
 {
     struct coact__worker *worker = coact__worker_here();
     bool is_ours = is_worker_of(runtime, worker);
-    uint32_t row = is_ours ? worker->index : runtime->scheduler.worker_slots;
+    uint32_t row = is_ours ? worker->index : runtime->scheduler.worker_rows;
     _Atomic uint64_t *at =
         (_Atomic uint64_t *)(void *)((char *)&runtime->counts[row] + counter);
     if (is_ours) {

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/life.h"
+#include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/oracle.h"
 
@@ -43,13 +44,20 @@ int
 coact_checkpoint(void)
 {
     const struct coact__worker *worker = coact__worker_here();
-    const struct coact__actor *actor =
-        worker != NULL
-            ? (const struct coact__actor *)coact__worker_current(worker)
-            : NULL;
+    struct coact__actor *actor =
+        worker != NULL ? (struct coact__actor *)coact__worker_current(worker)
+                       : NULL;
     if (actor == NULL) {
         (void)coact__actor_or_misuse("coact_checkpoint");
         return -EPERM;
     }
-    return is_asked(worker, actor) ? coact_yield() : 0;
+    if (!is_asked(worker, actor)) {
+        return 0;
+    }
+    if (coact__worker_is_pinned(worker)) {
+        // Nobody waits for this thread; but it may be asked to end.
+        coact__switch_check(actor, "checkpoint");
+        return coact__wait_begin(actor);
+    }
+    return coact_yield();
 }

@@ -19,6 +19,7 @@
 #include "actors/limit_internal.h"
 #include "actors/node.h"
 #include "actors/overflow.h"
+#include "actors/pinned.h"
 #include "actors/switch_check.h"
 #include "runtime/here.h"
 #include "runtime/invariant.h"
@@ -385,6 +386,9 @@ leave_world(struct coact__actor *actor, const struct coact_reason *reason)
     coact__name_remove(actor);
     coact_ref self = coact__ref_of(actor);
     close_slot(actor, reason);
+    if ((actor->traits & COACT__PINNED) != 0) {
+        coact__actor_pinned_gone(actor);
+    }
     if (extra != NULL) {
         extra->last_self = self;
         coact__watches_tell(actor, reason);

@@ -247,6 +247,8 @@ coact_set_hibernate(enum coact_hibernate when)
                              "coact_set_hibernate",
                              "%d is none of COACT_HIBERNATE_...", (int)when);
     }
-    coact__hibernate_allow(actor, when);
+    if ((actor->traits & COACT__PINNED) == 0) {
+        coact__hibernate_allow(actor, when);
+    }
     return 0;
 }

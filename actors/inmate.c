@@ -194,6 +194,7 @@ spawn_body(struct inmate *inmate)
         .overflow = (enum coact_overflow)sentence->overflow,
         .trap_exit = sentence->trap_exit,
         .hibernate = (enum coact_hibernate)sentence->hibernate,
+        .pinned = sentence->pinned,
         .monitor = &inmate->monitor,
     };
     return coact__spawn_child(inmate->body->mailbox, inmate->body->body,

@@ -84,6 +84,7 @@ put_spec(struct coact__sentence *sentence, const struct coact_child *spec,
     sentence->overflow = (uint32_t)options->overflow;
     sentence->trap_exit = options->trap_exit;
     sentence->hibernate = (uint32_t)options->hibernate;
+    sentence->pinned = options->pinned;
     sentence->wait_init = spec->wait_init;
 }
 

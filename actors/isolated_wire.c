@@ -93,6 +93,7 @@ walk_sentence(struct walk *walk, struct coact__sentence *s)
     WALK(trap_exit);
     WALK(hibernate);
     WALK(wait_init);
+    WALK(pinned);
     WALK(workers);
     WALK(runtime_stack_bytes);
     WALK(log_level);

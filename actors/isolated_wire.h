@@ -45,7 +45,7 @@ struct coact__sentence {
     uint32_t mailbox_messages;
     uint32_t overflow;
     uint32_t hibernate;
-    bool trap_exit, wait_init;
+    bool trap_exit, wait_init, pinned;
 
     uint32_t workers; /* the runtime's, from here on */
     uint64_t runtime_stack_bytes;

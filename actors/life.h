@@ -108,6 +108,7 @@ enum coact__serves {
 
 /* What makes a receive take its long way, for a whole life. */
 enum coact__trait {
+    COACT__PINNED = 16,   /* has a thread of its own: pinned.h */
     COACT__ACCOUNTED = 8, /* has an account */
     COACT__LIMITED = 4,   /* is under a limit */
     COACT__LENDS = 2,     /* handles messages in the roles of their senders */
@@ -221,6 +222,7 @@ struct coact_runtime {
     struct coact__hibernation hibernation;
     struct coact__stuck_record *stuck_records; /* one for each worker slot */
     struct coact__log_limit stuck_limit;
+    _Atomic uint32_t pinned; /* actors that are */
     _Atomic uint32_t stuck_now;
     _Atomic uint64_t stuck_ever;
 

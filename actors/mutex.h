@@ -10,6 +10,9 @@
  * locked, and a wait with one held is a user's mistake that names the wait and
  * the place of the lock, as in a region of <coact/no_switch.h>.
  *
+ * A pinned actor keeps its thread, and so its mutexes: it may wait with one held.
+ * Who wants that one meanwhile blocks.
+ *
  * A lock that another thread holds blocks the worker, and with it other actors:
  * keep what is done under it short.  pthread_cond_wait with it blocks as well.
  *

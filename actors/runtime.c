@@ -136,6 +136,7 @@ start_scheduler(struct coact_runtime *runtime)
         .hog_report_ns = ours->hog_report_ns,
         .stuck = coact__stuck_tell,
         .stuck_over = coact__stuck_over,
+        .pinned_threads = ours->pinned_threads,
         .no_stack = coact__actor_no_stack};
     if ((rc = new_rows(runtime, coact__scheduler_slots(&options))) < 0) {
         return rc;
@@ -431,6 +432,7 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         }
         return -ETIMEDOUT;
     }
+    coact__pinning_join(&runtime->scheduler);
     int rc = await_blocking(runtime, deadline_ns);
     if (rc == 0) {
         rc = coact__family_stop(runtime, deadline_ns);

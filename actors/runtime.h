@@ -82,7 +82,7 @@ struct coact_stuck {
 /* All zero is a good runtime. */
 struct coact_runtime_options {
     uint32_t workers;      /* 0: the cores that this process may use */
-    bool host_driven;      /* no threads: the host calls coact_pump */
+    bool host_driven;      /* no workers: the host calls coact_pump */
     bool abort_on_misuse;  /* a user's mistake aborts instead of failing */
     bool unguarded_stacks; /* go on without guards where none can be had */
     size_t stack_bytes;    /* 0: 64 KiB; from 16 KiB to 16 MiB */
@@ -119,6 +119,7 @@ struct coact_runtime_options {
                              reported; then poll, nanosleep and some others end
                              with EINTR, as they do for any handler.  0: none, but
                              for what coact_main takes */
+    uint32_t pinned_threads; /* most actors that are pinned at a time; 0: 256 */
 };
 
 /* Start a runtime; given: stop it, then free it.
@@ -130,8 +131,9 @@ coact_start(const struct coact_runtime_options *options,
 
 /* Ask every actor to end and wait until all have: who is supervised, in the order
    of its tree.  When three quarters of the time have passed, what is left is
-   killed; with COACT_FOREVER it never is.  Then wait until every call that was
-   given to coact_blocking has returned.  -ETIMEDOUT names in the log who has
+   killed; with COACT_FOREVER it never is.  Then join the threads that pinned
+   actors had, and wait until every call that was given to coact_blocking has
+   returned.  -ETIMEDOUT names in the log who has
    not ended, and the call may be repeated.
    from host, waits yes, fails ETIMEDOUT EPERM */
 COACT_API COACT_CHECKED int coact_stop(struct coact_runtime *runtime,
@@ -192,6 +194,7 @@ struct coact_runtime_stats {
     uint64_t actors_stuck_ever; /* reports made */
     uint32_t stand_ins; /* threads in the place of workers that are stuck */
     uint32_t threads;   /* of the workers, parked ones and stand-ins included */
+    uint32_t actors_pinned; /* each has a thread beside these */
 };
 
 /* A picture of the counters; they are read one after another, while others run.

@@ -21,6 +21,7 @@
  */
 #include "actors/life.h"
 #include "actors/limit_internal.h"
+#include "actors/pinned.h"
 #include "actors/role_internal.h"
 #include "actors/switch_check.h"
 
@@ -92,17 +93,28 @@ is_to_end(struct coact__actor *actor)
     return actor->stage != COACT__STAGE_ALIVE;
 }
 
+static void
+before_rest(struct coact__actor *actor)
+{
+    if ((actor->traits & COACT__PINNED) != 0) {
+        coact__actor_catch_up();
+    }
+    if ((actor->traits & COACT__LIMITED) != 0) {
+        coact__limits_pause(actor, true);
+    }
+    if ((actor->traits & COACT__LENDS) != 0) {
+        coact__role_wish(actor);
+    }
+}
+
 /* The end of a run is to an actor what a wait in receive is. */
 static enum coact__after
 rest(struct coact__actor *actor)
 {
     coact__give_places(actor);
     coact__suspend_check(actor, "rest");
-    if ((actor->traits & COACT__LIMITED) != 0) {
-        coact__limits_pause(actor, true);
-    }
-    if ((actor->traits & COACT__LENDS) != 0) {
-        coact__role_wish(actor);
+    if (COACT__UNLIKELY(actor->traits != 0)) {
+        before_rest(actor);
     }
     coact__note_wait(actor, "rest");
     return COACT__AFTER_REST;

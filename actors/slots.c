@@ -167,19 +167,25 @@ take_listed(struct coact_runtime *runtime, int *rc)
     return actor;
 }
 
-/* Where few are allowed, none may lie idle with another worker. */
+/* Where few are allowed, none may lie idle with another worker; nor with one that
+   sleeps between its actor's runs. */
 static uint32_t
-bundle_of(const struct coact_runtime *runtime)
+bundle_of(const struct coact_runtime *runtime,
+          const struct coact__worker *worker)
 {
-    return runtime->options.max_actors < MANY_ACTORS ? 1 : CACHE_BUNDLE;
+    return runtime->options.max_actors < MANY_ACTORS ||
+                   coact__worker_is_pinned(worker)
+               ? 1
+               : CACHE_BUNDLE;
 }
 
 /* A worker's cache is empty. */
 static void
-fill(struct coact_runtime *runtime, struct coact__slot_cache *cache, int *rc)
+fill(struct coact__worker *worker, struct coact__slot_cache *cache, int *rc)
 {
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
     pthread_mutex_lock(&runtime->lock);
-    while (cache->count < bundle_of(runtime)) {
+    while (cache->count < bundle_of(runtime, worker)) {
         struct coact__actor *actor = take_listed(runtime, rc);
         if (actor == NULL) {
             break;
@@ -193,10 +199,11 @@ fill(struct coact_runtime *runtime, struct coact__slot_cache *cache, int *rc)
 
 /* A worker's cache has too many. */
 static void
-spill(struct coact_runtime *runtime, struct coact__slot_cache *cache)
+spill(struct coact__worker *worker, struct coact__slot_cache *cache)
 {
+    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
     pthread_mutex_lock(&runtime->lock);
-    uint32_t keeps = bundle_of(runtime) - 1;
+    uint32_t keeps = bundle_of(runtime, worker) - 1;
     while (cache->count > keeps) {
         struct coact__actor *actor = cache->first;
         cache->first = actor->next_free;
@@ -259,7 +266,7 @@ coact__slot_take(struct coact_runtime *runtime, int *rc)
     // Its actor is counted, so nobody believes that all have ended.
     struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
     if (cache->count == 0) {
-        fill(runtime, cache, rc);
+        fill(worker, cache, rc);
     }
     struct coact__actor *actor = cache->first;
     if (actor == NULL) {
@@ -280,8 +287,8 @@ put_back(struct coact_runtime *runtime, struct coact__worker *worker,
         struct coact__slot_cache *cache = &runtime->slot_caches[worker->index];
         actor->next_free = cache->first;
         cache->first = actor;
-        if (++cache->count >= 2 * bundle_of(runtime) - 1) {
-            spill(runtime, cache);
+        if (++cache->count >= 2 * bundle_of(runtime, worker) - 1) {
+            spill(worker, cache);
         }
         return;
     }
@@ -301,7 +308,7 @@ count_gone(struct coact_runtime *runtime, struct coact__worker *worker)
             memory_order_release);
     } else {
         atomic_fetch_add_explicit(
-            &runtime->counts[runtime->scheduler.worker_slots].gone, 1,
+            &runtime->counts[runtime->scheduler.worker_rows].gone, 1,
             memory_order_release);
     }
     if (COACT__UNLIKELY(
@@ -309,6 +316,10 @@ count_gone(struct coact_runtime *runtime, struct coact__worker *worker)
         pthread_mutex_lock(&runtime->lock);
         pthread_cond_broadcast(&runtime->gone);
         pthread_mutex_unlock(&runtime->lock);
+        if (runtime->options.host_driven) {
+            // The host may sleep while a thread of an actor's own ends.
+            coact__poller_kick(&runtime->scheduler.poller);
+        }
     }
 }
 
@@ -328,11 +339,11 @@ coact__count_alive(struct coact_runtime *runtime)
 {
     uint64_t gone = 0;
     uint64_t born = 0;
-    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_rows; i++) {
         gone += atomic_load_explicit(&runtime->counts[i].gone,
                                      memory_order_acquire);
     }
-    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_rows; i++) {
         born += atomic_load_explicit(&runtime->counts[i].born,
                                      memory_order_relaxed);
     }

@@ -14,7 +14,7 @@ static uint64_t
 sum(struct coact_runtime *runtime, size_t counter)
 {
     uint64_t total = 0;
-    for (uint32_t i = 0; i <= runtime->scheduler.worker_slots; i++) {
+    for (uint32_t i = 0; i <= runtime->scheduler.worker_rows; i++) {
         const char *row = (const char *)&runtime->counts[i];
         total += atomic_load_explicit(
             (const _Atomic uint64_t *)(const void *)(row + counter),
@@ -45,22 +45,27 @@ hibernated(struct coact__scheduler *scheduler)
 }
 
 static void
+add_worker(void *context, const struct coact__worker *worker)
+{
+    struct coact_runtime_stats *out = context;
+    out->messages_sent +=
+        atomic_load_explicit(&worker->sends, memory_order_relaxed);
+    out->dispatches +=
+        atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
+    out->steals += atomic_load_explicit(&worker->steals, memory_order_relaxed);
+    out->parks += atomic_load_explicit(&worker->parks, memory_order_relaxed);
+    out->timers_fired +=
+        atomic_load_explicit(&worker->timers_fired, memory_order_relaxed);
+}
+
+static void
 add_workers(struct coact__scheduler *scheduler, struct coact_runtime_stats *out)
 {
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
-        struct coact__worker *worker = &scheduler->workers[i];
-        out->messages_sent +=
-            atomic_load_explicit(&worker->sends, memory_order_relaxed);
-        out->dispatches +=
-            atomic_load_explicit(&worker->dispatches, memory_order_relaxed);
-        out->steals +=
-            atomic_load_explicit(&worker->steals, memory_order_relaxed);
-        out->parks +=
-            atomic_load_explicit(&worker->parks, memory_order_relaxed);
-        out->timers_fired +=
-            atomic_load_explicit(&worker->timers_fired, memory_order_relaxed);
+        add_worker(out, &scheduler->workers[i]);
     }
+    coact__pinned_each(scheduler, add_worker, out);
     out->actors_hibernated = hibernated(scheduler);
     out->workers = scheduler->worker_count;
     out->workers_active = coact__census_awake(&scheduler->census);
@@ -133,6 +138,8 @@ coact_stats(struct coact_runtime *runtime, struct coact_runtime_stats *out)
     add_stacks(&runtime->scheduler, out);
     add_blocking(&runtime->blocking, out);
     add_stuck(runtime, out);
+    out->actors_pinned =
+        atomic_load_explicit(&runtime->pinned, memory_order_relaxed);
     coact__node_stats(runtime, out);
 }
 

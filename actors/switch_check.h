@@ -48,13 +48,16 @@ coact__suspend_check(struct coact__actor *actor, const char *doing)
     }
 }
 
-/* After a change: what is left to say no. */
+/* After a change: what is left to say no.  The mutexes of a pinned actor stay
+   with their thread. */
 static inline void
 coact__no_switch_update(struct coact__actor *actor)
 {
+    bool is_bound =
+        actor->mutexes_held > 0 && (actor->traits & COACT__PINNED) == 0;
     actor->no_switch =
         (uint8_t)((actor->region != NULL ? COACT__NO_SWITCH_REGION : 0) |
-                  (actor->mutexes_held > 0 ? COACT__NO_SWITCH_MUTEX : 0));
+                  (is_bound ? COACT__NO_SWITCH_MUTEX : 0));
 }
 
 /* The last bytes of a path, where what tells files apart is. */

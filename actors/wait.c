@@ -13,6 +13,7 @@
 #include "actors/account_internal.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
+#include "actors/pinned.h"
 #include "actors/role_internal.h"
 #include "actors/switch_check.h"
 #include "mailbox/type.h"
@@ -101,6 +102,9 @@ static void
 before_wait(struct coact__actor *actor, const char *doing)
 {
     bool is_receive = strcmp(doing, "receive") == 0;
+    if ((actor->traits & COACT__PINNED) != 0) {
+        coact__actor_catch_up();
+    }
     if ((actor->traits & COACT__LIMITED) != 0) {
         coact__limits_pause(actor, is_receive);
     }

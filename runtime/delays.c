@@ -12,7 +12,7 @@ static void
 record(struct coact__worker *worker, const struct coact__task *task, int64_t ns)
 {
     uint32_t role = task->runnable.role;
-    if (task->runnable.rank == COACT__RANK_PROMPT) {
+    if (task->runnable.rank == COACT__RANK_PROMPT && worker->delays != NULL) {
         coact__histogram_record(&worker->delays[role], ns);
     }
 }

@@ -8,6 +8,8 @@
  *   R3  A runnable is in one place at a time, and its fields belong to the lock
  *       while it is there.
  *   R4  A role in a line is one without wishes, below COACT__ROLES.
+ *   R5  An outlet is empty.  Its role and its quick are no task's and differ, so
+ *       that no put takes a fast way.
  *
  * A thief takes at most COACT__STEAL_MOST from one place: it has to walk along
  * a line to cut it, and the owner may be waiting.
@@ -33,12 +35,26 @@ coact__ready_init(struct coact__ready *ready, bool is_bias_possible)
 }
 
 void
+coact__ready_init_outlet(struct coact__ready *ready)
+{
+    coact__ready_init(ready, false);
+    ready->role = COACT__ROLES;
+    ready->quick = COACT__ROLES + 1;
+}
+
+static bool
+turns_away(const struct coact__ready *ready, const struct coact__runnable *r)
+{
+    return (r->role & COACT__ROLE_PINNED) != 0 || ready->role == COACT__ROLES;
+}
+
+void
 coact__runnable_wishes(struct coact__runnable *r, uint32_t waker)
 {
     uint8_t wishes = r->role & COACT__ROLE_WISHES;
     r->role &= (uint8_t)~COACT__ROLE_WISHES;
     if ((wishes & COACT__ROLE_LENT) != 0 && waker < COACT__ROLES) {
-        r->role = (uint8_t)waker;
+        r->role = (uint8_t)(waker | (r->role & COACT__ROLE_PINNED));
     }
     if ((wishes & COACT__ROLE_STAMPED) != 0 && r->ready_at == 0) {
         r->ready_at = coact__stamp_of(coact__oracle_now_ns());
@@ -114,9 +130,29 @@ coact__ready_pop_slowly(struct coact__ready *ready)
 }
 
 void
+coact__ready_put_slowly(struct coact__ready *ready, struct coact__runnable *r)
+{
+    if (turns_away(ready, r)) {
+        coact__runnable_elsewhere(r);
+        return;
+    }
+    coact__bias_enter(&ready->bias);
+    if (ready->quick != ready->role) {
+        coact__ready_sample(ready, r);
+    }
+    coact__ready_line_up(ready, r);
+    coact__bias_leave(&ready->bias);
+}
+
+void
 coact__ready_put_next_slowly(struct coact__ready *ready,
                              struct coact__runnable *r)
 {
+    if (COACT__UNLIKELY(turns_away(ready, r))) {
+        coact__ready_leave_quickly(ready); // we have said that we are inside
+        coact__runnable_elsewhere(r);
+        return;
+    }
     coact__bias_enter(&ready->bias);
     coact__runnable_wishes(r, ready->role);
     if (ready->quick != ready->role) {
@@ -138,10 +174,14 @@ coact__ready_put_next_slowly(struct coact__ready *ready,
 bool
 coact__ready_put_fresh(struct coact__ready *ready, struct coact__runnable *r)
 {
+    if (COACT__UNLIKELY(r->role != ready->role)) {
+        r->rank = COACT__RANK_PATIENT;
+        coact__ready_put_slowly(ready, r);
+        return false;
+    }
     coact__bias_enter(&ready->bias);
-    coact__runnable_wishes(r, COACT__ROLES);
     uint32_t count = ready->fresh_end - ready->fresh_first;
-    if (r->role != ready->role || count == COACT__FRESH) {
+    if (count == COACT__FRESH) {
         r->rank = COACT__RANK_PATIENT;
         coact__ready_line_up(ready, r);
     } else {

@@ -25,6 +25,10 @@
  * Between roles the owner asks roles.h; slot and fresh belong to the role whose
  * turn it is, so in a program with one role that question is never asked.
  *
+ * Two kinds of puts are turned away, on the slow ways too: what a thread with
+ * one task only (pinned.h) makes ready is not for it to run, so its queue is an
+ * outlet, which holds nothing; and such a task itself is for its thread alone.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef COACT_RUNTIME_READY_H
@@ -52,7 +56,7 @@ struct coact__ready {
     _Atomic uint32_t waiting; /* bit r: a line of role r has some */
     // Only inside.
     uint32_t streak;
-    uint32_t role;   /* whose turn it is */
+    uint32_t role;   /* whose turn it is; COACT__ROLES: an outlet */
     uint32_t urgent; /* bit r: role r does not wait for the next look */
     uint32_t quick;  /* the role whose tasks need no more than to be put in:
                         that of the turn, or none while a sample is wanted */
@@ -62,6 +66,12 @@ struct coact__ready {
 };
 
 void coact__ready_init(struct coact__ready *ready, bool is_bias_possible);
+
+/* One that turns all away. */
+void coact__ready_init_outlet(struct coact__ready *ready);
+
+/* Schedule what a queue has turned away: task.c.  from any */
+void coact__runnable_elsewhere(struct coact__runnable *r);
 
 /* ---- By the owner -------------------------------------------------------- */
 
@@ -160,12 +170,10 @@ coact__ready_count(struct coact__ready *ready, uint32_t change)
         memory_order_relaxed);
 }
 
+/* One without wishes. */
 static inline void
-coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
+coact__ready_append(struct coact__ready *ready, struct coact__runnable *r)
 {
-    if (COACT__UNLIKELY((r->role & COACT__ROLE_WISHES) != 0)) {
-        coact__runnable_wishes(r, COACT__ROLES); // nobody's message woke it
-    }
     coact__batch_append(&ready->lines[r->role][r->rank], r);
     atomic_store_explicit(
         &ready->waiting,
@@ -173,6 +181,15 @@ coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
             UINT32_C(1) << r->role,
         memory_order_relaxed);
     coact__ready_count(ready, 1);
+}
+
+static inline void
+coact__ready_line_up(struct coact__ready *ready, struct coact__runnable *r)
+{
+    if (COACT__UNLIKELY((r->role & COACT__ROLE_WISHES) != 0)) {
+        coact__runnable_wishes(r, COACT__ROLES); // nobody's message woke it
+    }
+    coact__ready_append(ready, r);
 }
 
 /* One was taken out of a line. */
@@ -228,6 +245,10 @@ coact__ready_from_fresh(struct coact__ready *ready)
 /* Inside: a sample is wanted; stamp this one, if it is one to be stamped. */
 void coact__ready_sample(struct coact__ready *ready, struct coact__runnable *r);
 
+/* One with wishes, or that is turned away, or while a sample is wanted. */
+void coact__ready_put_slowly(struct coact__ready *ready,
+                             struct coact__runnable *r);
+
 /* The rest of them, once the owner has said that he is inside. */
 void coact__ready_put_next_slowly(struct coact__ready *ready,
                                   struct coact__runnable *r);
@@ -265,11 +286,13 @@ coact__ready_put_next(struct coact__ready *ready, struct coact__runnable *r)
 static inline void
 coact__ready_put(struct coact__ready *ready, struct coact__runnable *r)
 {
-    coact__bias_enter(&ready->bias);
-    if (ready->quick != ready->role) {
-        coact__ready_sample(ready, r);
+    if (COACT__UNLIKELY(ready->quick != ready->role ||
+                        (r->role & COACT__ROLE_UNUSUAL) != 0)) {
+        coact__ready_put_slowly(ready, r);
+        return;
     }
-    coact__ready_line_up(ready, r);
+    coact__bias_enter(&ready->bias);
+    coact__ready_append(ready, r);
     coact__bias_leave(&ready->bias);
 }
 

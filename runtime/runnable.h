@@ -28,21 +28,31 @@ enum coact__rank {
 enum {
     COACT__ROLE_LENT = 0x40,    /* run in the role of who wakes it */
     COACT__ROLE_STAMPED = 0x80, /* write down when it was woken */
-    COACT__ROLE_WISHES = COACT__ROLE_LENT | COACT__ROLE_STAMPED
+    COACT__ROLE_WISHES = COACT__ROLE_LENT | COACT__ROLE_STAMPED,
+    /* No wish, but beside the role for the same reason: it has a thread of its
+       own (pinned.h).  There whenever it does not run. */
+    COACT__ROLE_PINNED = 0x20,
+    COACT__ROLE_UNUSUAL = COACT__ROLE_WISHES | COACT__ROLE_PINNED
 };
 
 /* So many long runs, one after another, make one patient. */
 #define COACT__LONG_RUNS 2
 
+struct coact__pinned;
+
 struct coact__runnable {
-    struct coact__runnable *next; /* inside a batch */
-    uint8_t role;                 /* index into the scheduler's roles */
-    uint8_t rank;                 /* enum coact__rank */
-    _Atomic uint8_t long_runs;    /* one after another; see worker.c.  Relaxed:
-                                     the lookout takes a glance at it */
-    bool is_fresh;                /* it has not run yet */
-    uint32_t ready_at;            /* when it became ready, as coact__stamp_of;
-                                     0: nobody wants to know */
+    union {
+        struct coact__runnable *next; /* inside a batch */
+        struct coact__pinned *thread; /* of one that is pinned: it never is in
+                                         a batch */
+    };
+    uint8_t role;              /* index into the scheduler's roles */
+    uint8_t rank;              /* enum coact__rank */
+    _Atomic uint8_t long_runs; /* one after another; see worker.c.  Relaxed:
+                                  the lookout takes a glance at it */
+    bool is_fresh;             /* it has not run yet */
+    uint32_t ready_at;         /* when it became ready, as coact__stamp_of;
+                                  0: nobody wants to know */
 };
 
 static inline uint8_t

@@ -36,10 +36,10 @@ thread_main(void *arg)
     return NULL;
 }
 
-static void
-init_worker(struct coact__scheduler *scheduler, uint32_t index)
+void
+coact__worker_init(struct coact__worker *worker,
+                   struct coact__scheduler *scheduler, uint32_t index)
 {
-    struct coact__worker *worker = &scheduler->workers[index];
     worker->scheduler = scheduler;
     worker->table = scheduler->options.table;
     worker->index = index;
@@ -48,7 +48,6 @@ init_worker(struct coact__scheduler *scheduler, uint32_t index)
     int64_t now = coact__oracle_now_ns();
     atomic_init(&worker->looked_ns, now);
     worker->charged_ns = now;
-    worker->delays = &scheduler->delays[(size_t)index * scheduler->roles.count];
     coact__blocks_init(&worker->blocks, &scheduler->depot);
     coact__timers_init(&worker->timers, now);
     coact__ready_init(&worker->ready, scheduler->is_bias_possible);
@@ -69,8 +68,8 @@ begin_worker(struct coact__worker *worker)
     return rc;
 }
 
-static void
-give_stacks(struct coact__worker *worker)
+void
+coact__worker_give_stacks(struct coact__worker *worker)
 {
     while (worker->stack_count > 0) {
         coact__stacks_put(worker->scheduler->stacks[0],
@@ -84,7 +83,7 @@ free_workers(struct coact__scheduler *scheduler)
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
         coact__timers_fini(&scheduler->workers[i].timers);
-        give_stacks(&scheduler->workers[i]);
+        coact__worker_give_stacks(&scheduler->workers[i]);
         coact__parked_fini(&scheduler->workers[i].parked);
     }
     coact__free(scheduler->workers);
@@ -105,7 +104,9 @@ new_workers(struct coact__scheduler *scheduler)
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < scheduler->worker_slots; i++) {
-        init_worker(scheduler, i);
+        struct coact__worker *worker = &scheduler->workers[i];
+        coact__worker_init(worker, scheduler, i);
+        worker->delays = &scheduler->delays[(size_t)i * scheduler->roles.count];
     }
     // The one that a host drives needs no thread.
     int rc = scheduler->options.host_driven
@@ -229,11 +230,26 @@ start_threads(struct coact__scheduler *scheduler)
     return rc;
 }
 
-uint32_t
-coact__scheduler_slots(const struct coact__scheduler_options *options)
+static uint32_t
+worker_slots(const struct coact__scheduler_options *options)
 {
     uint32_t count = options->workers != 0 ? options->workers : coact__cores();
     return options->host_driven ? 1 : count + COACT__SPARE_WORKERS;
+}
+
+static uint32_t
+pinned_most(const struct coact__scheduler_options *options)
+{
+    uint32_t most = options->pinned_threads;
+    return most == 0                          ? COACT__PINNED_THREADS
+           : most < COACT__PINNED_THREADS_MAX ? most
+                                              : COACT__PINNED_THREADS_MAX;
+}
+
+uint32_t
+coact__scheduler_slots(const struct coact__scheduler_options *options)
+{
+    return worker_slots(options) + pinned_most(options);
 }
 
 static int
@@ -275,7 +291,8 @@ coact__scheduler_start(struct coact__scheduler *scheduler,
     coact__depot_init(&scheduler->depot);
     coact__blocks_init(&scheduler->shared_blocks, &scheduler->depot);
     coact__census_init(&scheduler->census, 0);
-    scheduler->worker_slots = coact__scheduler_slots(options);
+    scheduler->worker_slots = worker_slots(options);
+    scheduler->worker_rows = coact__scheduler_slots(options);
     scheduler->is_bias_possible =
         !options->host_driven && coact__bias_is_possible();
     if ((rc = -pthread_mutex_init(&scheduler->shared_lock, NULL)) < 0) {
@@ -287,8 +304,12 @@ coact__scheduler_start(struct coact__scheduler *scheduler,
     if ((rc = coact__parking_init(&scheduler->parking)) < 0) {
         goto fini_global;
     }
-    if ((rc = coact__poller_init(&scheduler->poller)) < 0) {
+    if ((rc = coact__pinning_init(&scheduler->pinning, pinned_most(options))) <
+        0) {
         goto fini_parking;
+    }
+    if ((rc = coact__poller_init(&scheduler->poller)) < 0) {
+        goto fini_pinning;
     }
     if ((rc = new_stacks(scheduler)) < 0) {
         goto fini_poller;
@@ -307,6 +328,8 @@ free_stacks:
     free_stacks(scheduler, COACT__STACK_CLASSES);
 fini_poller:
     coact__poller_fini(&scheduler->poller);
+fini_pinning:
+    coact__pinning_fini(scheduler);
 fini_parking:
     coact__parking_fini(&scheduler->parking);
 fini_global:
@@ -319,6 +342,7 @@ destroy_shared_lock:
 void
 coact__scheduler_stop(struct coact__scheduler *scheduler)
 {
+    coact__pinning_fini(scheduler);
     if (!scheduler->options.host_driven) {
         join_threads(scheduler);
     }

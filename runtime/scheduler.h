@@ -19,6 +19,8 @@
  * Driven by a host there are no threads: one worker is run on the host's, as
  * long as coact__scheduler_pump lasts.
  *
+ * A pinned task has a thread, and a worker, beside all these (pinned.h).
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef COACT_RUNTIME_SCHEDULER_H
@@ -31,6 +33,7 @@
 #include "runtime/globalq.h"
 #include "runtime/lookout.h"
 #include "runtime/park.h"
+#include "runtime/pinned.h"
 #include "runtime/poller.h"
 #include "runtime/ready.h"
 #include "runtime/roles.h"
@@ -76,7 +79,8 @@ struct coact__worker {
     struct coact__trial trial;
     int64_t charged_ns; /* until when a role was charged for our time */
     int64_t delay_ns;   /* of the last task that ran with a stamp */
-    struct coact__histogram *delays; /* one for each role; ours to write */
+    struct coact__histogram *delays; /* one for each role; ours to write.  NULL:
+                                        a pinned one, whom no role keeps waiting */
     uint64_t looks;
     uint64_t looked_at; /* at so many dispatches */
     pthread_t thread;
@@ -124,8 +128,10 @@ struct coact__scheduler_options {
     void (*no_stack)(
         struct coact__task *task); /* it never ran, and is ours to end */
     void (*look)(void *owner); /* at each look at the world; must not wait */
-    uint32_t stand_ins;    /* most threads that compute in the place of others;
+    uint32_t stand_ins; /* most threads that compute in the place of others;
                               0: COACT__STAND_INS */
+    uint32_t
+        pinned_threads;    /* most of pinned tasks; 0: COACT__PINNED_THREADS */
     int64_t hog_ns;        /* 0: COACT__HOG_NS */
     int64_t hog_report_ns; /* 0: COACT__HOG_REPORT_NS */
     /* A task does not come back: on a thread that may wait.  False: it was over
@@ -141,11 +147,14 @@ struct coact__scheduler {
     struct coact__worker *workers;
     uint32_t worker_count;       /* that run tasks at a time */
     uint32_t worker_slots;       /* that there is room for */
+    uint32_t worker_rows;        /* the same with those of pinned tasks, whose
+                                    indices come behind */
     _Atomic uint32_t worker_end; /* no higher index was ever started */
     bool is_bias_possible;
     struct coact__globalq global;
     struct coact__census census;
     struct coact__parking parking;
+    struct coact__pinning pinning;
     struct coact__trials trials;
     struct coact__roles roles;
     struct coact__histogram *delays; /* of all worker slots, by role */
@@ -162,8 +171,8 @@ struct coact__scheduler {
 /* The processors this process may use: affinity, and the cgroup's quota. */
 uint32_t coact__cores(void);
 
-/* How many workers there is room for, spare ones included; their indices are
-   below that. */
+/* How many workers there is room for, spare ones and those of pinned tasks
+   included; their indices are below that. */
 uint32_t coact__scheduler_slots(const struct coact__scheduler_options *options);
 
 COACT_CHECKED int
@@ -232,6 +241,14 @@ void coact__worker_run_alone(struct coact__worker *worker,
 /* Start the thread of a worker that has none.  Under the lock of the parking
    but at the start.  from host or a worker */
 COACT_CHECKED int coact__worker_start(struct coact__worker *worker);
+
+/* A worker without a thread, all zero before; its histograms are its maker's to
+   set. */
+void coact__worker_init(struct coact__worker *worker,
+                        struct coact__scheduler *scheduler, uint32_t index);
+
+/* Give back the stacks that it has to hand. */
+void coact__worker_give_stacks(struct coact__worker *worker);
 
 /* What a worker does until it is told to stop. */
 void coact__worker_loop(struct coact__worker *worker);

@@ -56,13 +56,28 @@ worker_here(struct coact__scheduler *scheduler)
     return worker != NULL && worker->scheduler == scheduler ? worker : NULL;
 }
 
-static void
-ready_elsewhere(struct coact__task *task)
+/* The role of the task that runs here, which is the waker's; none: COACT__ROLES. */
+static uint32_t
+role_here(struct coact__scheduler *scheduler)
 {
+    struct coact__worker *worker = worker_here(scheduler);
+    const struct coact__task *waker =
+        worker != NULL ? coact__worker_current(worker) : NULL;
+    return waker != NULL ? waker->runnable.role : COACT__ROLES;
+}
+
+void
+coact__runnable_elsewhere(struct coact__runnable *r)
+{
+    struct coact__task *task = (struct coact__task *)r;
     // Once it is there it may run, end, and be another already.
     struct coact__scheduler *scheduler = task->scheduler;
-    coact__runnable_wishes(&task->runnable, COACT__ROLES);
-    coact__globalq_push(&scheduler->global, &task->runnable);
+    coact__runnable_wishes(r, role_here(scheduler));
+    if ((r->role & COACT__ROLE_PINNED) != 0) {
+        coact__pinned_ready(task);
+        return;
+    }
+    coact__globalq_push(&scheduler->global, r);
     coact__park_announce(scheduler);
 }
 
@@ -71,7 +86,7 @@ coact__task_ready(struct coact__task *task)
 {
     struct coact__worker *worker = worker_here(task->scheduler);
     if (worker == NULL) {
-        ready_elsewhere(task);
+        coact__runnable_elsewhere(&task->runnable);
     } else if (coact__worker_current(worker) == NULL) {
         // A timer's or a descriptor's: there is no message that is warm.
         coact__ready_put(&worker->ready, &task->runnable);
@@ -91,7 +106,7 @@ coact__task_start(struct coact__task *task)
     if (worker != NULL) {
         coact__ready_put(&worker->ready, &task->runnable);
     } else {
-        ready_elsewhere(task);
+        coact__runnable_elsewhere(&task->runnable);
     }
     return false;
 }

@@ -177,6 +177,21 @@ START_TEST(s54_a_runtime_rests_when_its_actors_are_hibernated)
 }
 END_TEST
 
+START_TEST(s54_a_runtime_rests_beside_pinned_actors)
+{
+    struct coact_runtime *runtime = start_runtime(2);
+    for (int i = 0; i < 10; i++) {
+        peer_ref ref;
+        ck_assert_int_eq(
+            coact_spawn_with(peer, &ref,
+                             i % 2 == 0 ? idle_body : sleep_until_killed, NULL,
+                             .pinned = true),
+            0);
+    }
+    rests(runtime);
+}
+END_TEST
+
 /* Deadlines that lie ten microseconds apart: to sleep for each of them would be
    some five hundred sleeps. */
 enum { CROWD = 2000, APART_NS = 10000, BEGINS_MS = 100, SLEEPS_MOST = 180 };
@@ -211,4 +226,5 @@ SUITE_MAIN("idle", a_crowd_of_sleepers_wakes_a_worker_together,
            s54_a_parked_runtime_does_not_run_at_all,
            s54_ten_thousand_sleeping_actors_do_not_run_at_all,
            s54_a_runtime_rests_again_after_calls_that_block,
-           s54_a_runtime_rests_when_its_actors_are_hibernated)
+           s54_a_runtime_rests_when_its_actors_are_hibernated,
+           s54_a_runtime_rests_beside_pinned_actors)

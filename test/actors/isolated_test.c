@@ -147,6 +147,28 @@ START_TEST(an_isolated_child_may_say_when_it_has_started)
 }
 END_TEST
 
+static int
+play_pinned(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    static const struct coact_child alone = {.id = "alone",
+                                             .isolated = true,
+                                             .wait_init = true,
+                                             .mailbox = &toy_coact_mailbox,
+                                             .body = (void (*)(void))alone_run,
+                                             .options = {.pinned = true}};
+    coact_supervisor_ref top = supervise_one(&alone);
+    ck_assert_int_gt(pid_of(toy_of(top, "alone")), 0);
+    stop(top);
+    return 0;
+}
+
+START_TEST(an_isolated_child_may_be_pinned_in_its_process)
+{
+    in_program(&program, play_pinned);
+}
+END_TEST
+
 /* A crash in the middle of a call, or seen by a send that is refused. */
 static void
 see_it_die(toy_ref toy, bool by_a_call)
@@ -372,6 +394,7 @@ main(int argc, char **argv)
         isolated_siblings_reach_each_other,
         s49_who_watches_the_body_is_told_how_its_process_ended,
         an_isolated_child_may_say_when_it_has_started,
+        an_isolated_child_may_be_pinned_in_its_process,
         who_has_seen_an_isolated_child_die_is_not_given_it_again,
         an_isolated_child_cleans_up_within_its_grace,
         an_isolated_child_that_does_not_end_is_killed,

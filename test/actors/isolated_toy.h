@@ -12,6 +12,7 @@
 #include "runtime/process.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 /* ---- The bodies ---------------------------------------------------------- */
 
@@ -151,6 +152,17 @@ slow_run(toy_self self, void *arg)
     toy_run(self, arg);
 }
 
+/* Starts only on a thread of its own. */
+static void
+alone_run(toy_self self, void *arg)
+{
+    char name[16] = "";
+    COACT_CHECK(pthread_getname_np(pthread_self(), name, sizeof(name)) == 0);
+    COACT_CHECK(strncmp(name, "coact-p", 7) == 0);
+    COACT_CHECK(coact_started() == 0);
+    toy_run(self, arg);
+}
+
 static void
 never_run(toy_self self, void *arg)
 {
@@ -199,6 +211,7 @@ tidy_run(toy_self self, void *arg)
 static const struct coact_body bodies[] = {
     COACT_BODY_ARG(toy, toy_run, toy_config),
     COACT_BODY(toy, slow_run),
+    COACT_BODY(toy, alone_run),
     COACT_BODY(toy, never_run),
     COACT_BODY(toy, broken_run),
     COACT_BODY_ARG(toy, tidy_run, last_word),

@@ -412,6 +412,48 @@ START_TEST(s15_a_runtime_driven_by_its_host_contains_overflows_too)
 }
 END_TEST
 
+/* ---- On a thread of its own ---------------------------------------------- */
+
+static void
+note_thread(void *arg)
+{
+    *(pid_t *)arg = gettid();
+}
+
+static void
+dig_pinned(peer_self self, void *arg)
+{
+    (void)self;
+    pid_t *threads = arg;
+    threads[0] = gettid();
+    COACT_CHECK(coact_defer(note_thread, &threads[1]) == 0);
+    (void)dig();
+}
+
+static void
+dig_pinned_often(peer_self self, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 5; i++) {
+        pid_t threads[2] = {0};
+        peer_ref digger;
+        coact_monitor_id monitor;
+        ck_assert_int_eq(coact_spawn_with(peer, &digger, dig_pinned, threads,
+                                          .pinned = true, .monitor = &monitor),
+                         0);
+        struct coact_down down = expect_down(self);
+        ck_overflow(&down.reason);
+        ck_assert_int_ne(threads[0], 0);
+        ck_assert_int_eq(threads[1], threads[0]);
+    }
+}
+
+START_TEST(s15_an_overflow_ends_a_pinned_actor_alone_on_its_thread)
+{
+    conduct_containing(dig_pinned_often, NULL);
+}
+END_TEST
+
 SUITE_MAIN("overflow_contain",
            s15_an_overflow_ends_the_actor_with_a_reason_that_names_the_stack,
            s15_a_frame_of_200_kB_is_contained_too,
@@ -423,4 +465,5 @@ SUITE_MAIN("overflow_contain",
            s15_many_overflows_at_once_on_several_workers_are_contained,
            s15_handlers_are_there_only_for_those_who_ask,
            s15_an_option_that_does_not_exist_is_refused,
-           s15_a_runtime_driven_by_its_host_contains_overflows_too)
+           s15_a_runtime_driven_by_its_host_contains_overflows_too,
+           s15_an_overflow_ends_a_pinned_actor_alone_on_its_thread)

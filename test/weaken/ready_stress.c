@@ -42,6 +42,14 @@ coact__oracle_is_simulated(void)
     return false;
 }
 
+/* No task is pinned here, and no queue an outlet. */
+void
+coact__runnable_elsewhere(struct coact__runnable *r)
+{
+    (void)r;
+    abort();
+}
+
 static void
 have(struct coact__runnable *r)
 {
