@@ -115,7 +115,8 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
         sight->longest_ns = apparent;
         sight->longest = other;
     }
-    if (unmoved >= patience / SOON && unmoved > sight->blocked_ns &&
+    if (unmoved >= coact__lookout_hog_ns(watch) / SOON &&
+        unmoved > sight->blocked_ns &&
         coact__lookout_is_asleep(&other->inquiry.last)) {
         sight->blocked_ns = unmoved;
         sight->blocked = other;
