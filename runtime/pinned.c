@@ -198,7 +198,7 @@ thread_main(void *arg)
              (unsigned)(worker->index - worker->scheduler->worker_slots));
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1UL); // sleeps end when they should
-    if (worker->is_demoted && coact__promote_self(worker->nice_before)) {
+    if (worker->is_demoted && coact__promote_self(worker->policy_before)) {
         worker->is_demoted = false;
     }
     struct coact__altstack altstack;
@@ -302,7 +302,7 @@ coact__pin(struct coact__task *task)
     // A thread begins with the nice value of its maker.
     const struct coact__worker *maker = coact__worker_here();
     worker->is_demoted = maker != NULL && maker->is_demoted;
-    worker->nice_before = maker != NULL ? maker->nice_before : 0;
+    worker->policy_before = maker != NULL ? maker->policy_before : 0;
     pinned->task = task;
     pinned->call = CALL_NONE;
     int rc = coact__thread_start(&worker->thread, thread_main, pinned);
