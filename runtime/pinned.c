@@ -299,7 +299,7 @@ coact__pin(struct coact__task *task)
         return -ENOMEM;
     }
     struct coact__worker *worker = &pinned->worker;
-    // A thread begins with the nice value of its maker.
+    // A thread begins with the policy of its maker.
     const struct coact__worker *maker = coact__worker_here();
     worker->is_demoted = maker != NULL && maker->is_demoted;
     worker->policy_before = maker != NULL ? maker->policy_before : 0;
