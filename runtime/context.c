@@ -30,7 +30,7 @@
 
 #include "runtime/invariant.h"
 
-#include <stdint.h>
+#include <string.h>
 
 #if COACT_HAVE_VALGRIND
 #include <valgrind/memcheck.h>
@@ -242,4 +242,25 @@ coact__context_switch_final(struct coact__context *from,
     tools_leave(NULL, to);
     coact__jump_fcontext(to->fcontext, &leave);
     coact__broken("what has ended is never resumed", __FILE__, __LINE__);
+}
+
+#define JUMP_NEAR 0xE9 /* and 32 bits: how far behind the instruction */
+
+// In a handler, on whatever stack; a sanitizer has no business here.
+__attribute__((no_sanitize_thread, no_sanitize_address)) bool
+coact__context_is_leaving(uintptr_t pc)
+{
+#if defined(__x86_64__) && !defined(__ILP32__)
+    const unsigned char *at =
+        (const unsigned char *)pc; // NOLINT(performance-no-int-to-ptr)
+    if (at[0] == JUMP_NEAR) {
+        int32_t distance;
+        memcpy(&distance, at + 1, sizeof(distance));
+        return pc + 1 + sizeof(distance) + (uintptr_t)(intptr_t)distance ==
+               (uintptr_t)&coact__jump_fcontext;
+    }
+#else
+    (void)pc;
+#endif
+    return false;
 }

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Which tool watches this build.  Both compilers are asked their own way. */
 #if defined(__has_feature)
@@ -82,6 +83,11 @@ void coact__context_init_thread(struct coact__context *context);
    except a thread's own on that thread. */
 void coact__context_fini(struct coact__context *context);
 
+/* Is that the one place where unwind tables do not hold: within a switch, behind the
+   push of the return address?  A walk over the stack from there reads what is no
+   frame, and may fault.  from a signal handler, of the place it interrupted */
+bool coact__context_is_leaving(uintptr_t pc);
+
 /* The last switch of a coroutine.  `from` is never resumed; whoever runs next
    may end it with coact__context_fini and then reuse its stack. */
 _Noreturn void coact__context_switch_final(struct coact__context *from,
@@ -120,7 +126,9 @@ void *coact__context_switch(struct coact__context *from,
  * prediction is one off.  So on x86-64 we jump to it with a return address that
  * we have pushed ourselves, and callers are inline up to where the actor's code
  * calls us.  Without it a message costs two mispredictions more.  The library is
- * compiled without a red zone, which the push would destroy.
+ * compiled without a red zone, which the push would destroy.  The tables cannot be
+ * told of the push, since we do not know by which register they go: see
+ * coact__context_is_leaving.
  */
 static inline struct coact__transfer
 coact__context_jump(void *to, void *data)

@@ -126,7 +126,9 @@ fill(struct coact__snapshot_cell *cell, uintptr_t pc)
     }
     struct walk walk = {.cell = cell, .pc = pc, .is_there = false};
     cell->count = 0;
-    (void)_Unwind_Backtrace(note_frame, &walk);
+    if (!coact__context_is_leaving(pc)) {
+        (void)_Unwind_Backtrace(note_frame, &walk);
+    }
     if (cell->count == 0) {
         // The tables do not lead out of the handler; where it stands is known.
         cell->frames[cell->count++] = (void *)pc;
