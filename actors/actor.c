@@ -208,6 +208,7 @@ prepare_slot(struct birth *birth, uint8_t role)
     actor->extra = NULL;
     atomic_store_explicit(&actor->pending, 0, memory_order_relaxed);
     actor->stage = COACT__STAGE_ALIVE;
+    actor->traits = 0; // first of all: undo goes by them
     actor->traps = false;
     actor->is_killed = false;
     actor->end_code = COACT_NORMAL;
@@ -248,7 +249,6 @@ prepare_bound(struct coact__actor *actor, const struct coact_options *options)
     }
     actor->owed = 0;
     actor->gives_after = gives_after(options->mailbox_messages);
-    actor->traits = 0;
     atomic_store_explicit(&actor->task.is_gated, options->mailbox_messages > 0,
                           memory_order_relaxed);
     if (bound != NULL) {
@@ -476,7 +476,6 @@ spawn_quickly(struct birth *birth, const struct coact_options *options,
     birth->actor = actor;
     prepare_slot(birth, self->runnable.role);
     actor->owed = actor->gives_after = 0;
-    actor->traits = 0;
     atomic_store_explicit(&actor->task.is_gated, false, memory_order_relaxed);
     set_alive(actor);
     COACT__COUNT_ONE_ON(worker, spawned);

@@ -40,6 +40,21 @@ is_asked(const struct coact__worker *worker, const struct coact__actor *actor)
            has_had_its_turn(worker);
 }
 
+/* Nobody waits for this thread; but it may be asked to end, and nobody else fires
+   its timers. */
+static int
+look_up(const struct coact__worker *worker, struct coact__actor *actor)
+{
+    int64_t next_ns =
+        atomic_load_explicit(&worker->timers.next_ns, memory_order_relaxed);
+    if (!is_asked(worker, actor) &&
+        (next_ns == INT64_MAX || next_ns > coact__oracle_now_ns())) {
+        return 0;
+    }
+    coact__switch_check(actor, "checkpoint");
+    return coact__wait_begin(actor);
+}
+
 int
 coact_checkpoint(void)
 {
@@ -51,13 +66,8 @@ coact_checkpoint(void)
         (void)coact__actor_or_misuse("coact_checkpoint");
         return -EPERM;
     }
-    if (!is_asked(worker, actor)) {
-        return 0;
+    if (COACT__UNLIKELY(coact__worker_is_pinned(worker))) {
+        return look_up(worker, actor);
     }
-    if (coact__worker_is_pinned(worker)) {
-        // Nobody waits for this thread; but it may be asked to end.
-        coact__switch_check(actor, "checkpoint");
-        return coact__wait_begin(actor);
-    }
-    return coact_yield();
+    return is_asked(worker, actor) ? coact_yield() : 0;
 }

@@ -86,6 +86,17 @@ coact_yield(void)
 
 /* ---- Ticks ---- */
 
+/* So many periods later, or never. */
+static int64_t
+later(int64_t deadline_ns, int64_t periods, int64_t period_ns)
+{
+    int64_t ns;
+    return __builtin_mul_overflow(periods, period_ns, &ns) ||
+                   __builtin_add_overflow(deadline_ns, ns, &deadline_ns)
+               ? COACT_FOREVER
+               : deadline_ns;
+}
+
 /* Under the wheel's lock. */
 static void
 fire(struct coact__timer *timer)
@@ -94,7 +105,8 @@ fire(struct coact__timer *timer)
     if (ticker->period_ns > 0) {
         int64_t now = coact__oracle_now_ns();
         int64_t periods = (now - ticker->deadline_ns) / ticker->period_ns;
-        ticker->deadline_ns += (periods + 1) * ticker->period_ns;
+        ticker->deadline_ns =
+            later(ticker->deadline_ns, periods + 1, ticker->period_ns);
         atomic_fetch_add_explicit(&ticker->missed, (uint64_t)periods,
                                   memory_order_relaxed);
         coact__wheel_add(&timer->home->wheel, &timer->entry,

@@ -51,6 +51,9 @@ coact__interrupted(struct coact__actor *actor)
 static void
 look_at_arrivals(struct coact__actor *actor)
 {
+    if (COACT__UNLIKELY((actor->traits & COACT__PINNED) != 0)) {
+        coact__actor_catch_up();
+    }
     coact__inbox_look_by_owner(&actor->task.inbox);
     coact__drain(actor);
 }

@@ -51,10 +51,12 @@ coact__inquiry_ask(struct coact__lookout *watch, struct coact__worker *other,
         inquiry->first = inquiry->last;
         inquiry->unseen_ns = unmoved;
     }
+    int64_t report_ns = watch->worker->scheduler->options.hog_report_ns;
+    int64_t least = coact__lookout_hog_ns(watch) < report_ns
+                        ? coact__lookout_hog_ns(watch) / 2
+                        : report_ns / 2;
     int64_t wait = unmoved / 4 < ASK_LAST_NS ? unmoved / 4 : ASK_LAST_NS;
-    wait = wait > coact__lookout_hog_ns(watch) / 2
-               ? wait
-               : coact__lookout_hog_ns(watch) / 2;
+    wait = wait > least ? wait : least;
     inquiry->next_ns = watch->now_ns + wait;
     set_blocked(other, coact__lookout_is_asleep(&inquiry->last));
 }

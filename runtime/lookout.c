@@ -97,7 +97,7 @@ see_run(struct coact__lookout *watch, struct coact__worker *other,
     if (unmoved >= patience / SOON) {
         coact__inquiry_ask(watch, other, unmoved);
     }
-    if (unmoved >= patience * (keeps_coming_back(other) ? HABIT : 1)) {
+    if (unmoved / (keeps_coming_back(other) ? HABIT : 1) >= patience) {
         coact__inquiry_demote(watch, other);
     }
     if (unmoved >= patience / 2) {
@@ -428,7 +428,9 @@ next_look_ns(struct coact__lookout *watch, bool others_run)
                    : coact__census_awake(&scheduler->census) > 0
                        ? GAP_LAST_NS
                        : GAP_ALL_STUCK_NS;
-    if (scheduler->roles.tight != 0 && most > GAP_TIGHT_NS) {
+    bool others_compute = coact__census_awake(&scheduler->census) > 0 ||
+                          coact__lookout_surplus(scheduler) > 0;
+    if (scheduler->roles.tight != 0 && others_compute && most > GAP_TIGHT_NS) {
         most = GAP_TIGHT_NS; // one with a target may be behind those that run
     }
     int64_t look = watch->now_ns + watch->gap_ns;
@@ -519,6 +521,11 @@ coact__lookout_keep(struct coact__worker *worker)
                                        coact__trial_operations(scheduler)};
     enum coact__lookout_end end = COACT__LOOKOUT_WORKS;
     while (!coact__scheduler_is_stopping(scheduler)) {
+        // Nobody demotes who keeps the lookout, so we may ask without the lock.
+        if (COACT__UNLIKELY(worker->is_demoted) &&
+            coact__place_leave_to_another(worker)) {
+            return COACT__LOOKOUT_RESTS;
+        }
         // The census first: when it counts nobody, its acquire shows us the
         // timers of all who have left, and we may sleep until the first.
         bool others_run = coact__lookout_stuck(scheduler) > 0 ||

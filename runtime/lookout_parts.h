@@ -101,6 +101,8 @@ bool coact__place_adopt(struct coact__worker *worker,
 bool coact__place_stand_in(struct coact__worker *worker,
                            struct coact__worker *stuck);
 
+/* Give the place up if another can have it.  False: there is nobody. */
+bool coact__place_leave_to_another(struct coact__worker *worker);
 void coact__place_step_aside(struct coact__worker *worker);
 
 /* True: we have the place again; else another has it. */

@@ -142,6 +142,9 @@ sleep_beside_lookout(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     worker->parked.next_sleeper = parking->sleepers;
     parking->sleepers = worker;
+    if (parking->lookout->is_demoted) {
+        coact__poller_kick(&scheduler->poller); // we are the better one
+    }
     int64_t ns = LOOK_AGAIN_NS;
     bool is_wanted = true;
     while (is_wanted && parking->lookout != NULL &&

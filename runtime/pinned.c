@@ -299,13 +299,16 @@ coact__pin(struct coact__task *task)
         return -ENOMEM;
     }
     struct coact__worker *worker = &pinned->worker;
-    // A thread begins with the policy of its maker.
-    const struct coact__worker *maker = coact__worker_here();
-    worker->is_demoted = maker != NULL && maker->is_demoted;
-    worker->policy_before = maker != NULL ? maker->policy_before : 0;
     pinned->task = task;
     pinned->call = CALL_NONE;
+    // A thread begins with the policy of its maker, whom the lookout may be about
+    // to demote.
+    const struct coact__worker *maker = coact__worker_here();
+    pthread_mutex_lock(&task->scheduler->parking.lock);
+    worker->is_demoted = maker != NULL && maker->is_demoted;
+    worker->policy_before = maker != NULL ? maker->policy_before : 0;
     int rc = coact__thread_start(&worker->thread, thread_main, pinned);
+    pthread_mutex_unlock(&task->scheduler->parking.lock);
     if (rc < 0) {
         give(pinned);
         return rc;

@@ -108,6 +108,21 @@ coact__lookout_come_back(struct coact__worker *worker)
                                         scheduler->worker_count);
 }
 
+bool
+coact__place_leave_to_another(struct coact__worker *worker)
+{
+    struct coact__parking *parking = &worker->scheduler->parking;
+    pthread_mutex_lock(&parking->lock);
+    bool is_possible = parking->sleepers != NULL;
+    if (is_possible) {
+        parking->lookout = NULL;
+        parking->departures++;
+        coact__park_want_successor(worker->scheduler, 0);
+    }
+    pthread_mutex_unlock(&parking->lock);
+    return is_possible;
+}
+
 void
 coact__place_step_aside(struct coact__worker *worker)
 {

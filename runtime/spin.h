@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 struct coact__spin {
     _Atomic bool held;
@@ -31,6 +32,22 @@ coact__pause(void)
 }
 #endif
 
+#define COACT__SPIN_TURNS 64
+#define COACT__SPIN_YIELDS 16
+
+/* A holder that was demoted gets nothing from who yields: only who sleeps lets it
+   run. */
+static inline void
+coact__spin_give_way(unsigned times)
+{
+    if (times < COACT__SPIN_YIELDS) {
+        sched_yield();
+    } else {
+        const struct timespec nap = {0, 50000};
+        nanosleep(&nap, NULL);
+    }
+}
+
 static inline void
 coact__spin_lock(struct coact__spin *lock)
 {
@@ -39,8 +56,8 @@ coact__spin_lock(struct coact__spin *lock)
     while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire)) {
         while (atomic_load_explicit(&lock->held, memory_order_relaxed)) {
             // The holder may have lost its processor; spinning on would keep it.
-            if (++turns % 64 == 0) {
-                sched_yield();
+            if (++turns % COACT__SPIN_TURNS == 0) {
+                coact__spin_give_way(turns / COACT__SPIN_TURNS);
             }
             coact__pause();
         }

@@ -174,7 +174,8 @@ help_laggard(struct coact__worker *worker)
 }
 
 /* A look is due: adapt to how long the dispatches since the last one took.  One
-   that came early, since we were asked for it, says nothing of short runs. */
+   that came early, since we were asked for it, says nothing of short runs.  A
+   dispatch may count down twice. */
 static void
 look_in_passing(struct coact__worker *worker)
 {
@@ -184,7 +185,7 @@ look_in_passing(struct coact__worker *worker)
     int64_t took = looked_ns(worker) - before;
     if (took > 2 * LOOK_NS) {
         worker->look_every = worker->look_every / 2 + (worker->look_every < 2);
-    } else if (took < LOOK_NS && ran >= worker->look_every &&
+    } else if (took < LOOK_NS && 2 * ran >= worker->look_every &&
                worker->look_every < LOOK_EVERY_MOST &&
                !coact__oracle_is_simulated()) {
         worker->look_every += 1 + worker->look_every / 8;

@@ -335,6 +335,38 @@ START_TEST(a_spawn_that_gets_no_thread_or_no_memory_leaves_nothing)
 }
 END_TEST
 
+/* The next in the place of a pinned one fails before it is known what it is. */
+static void
+fails_in_the_same_slot(peer_self self, void *arg)
+{
+    (void)self;
+    for (unsigned long n = 1; n < 4; n++) {
+        peer_ref ref;
+        ck_assert_int_eq(
+            coact_spawn_with(peer, &ref, until_go_body, NULL, .pinned = true),
+            0);
+        ck_assert_int_eq(coact_send(ref, go, 0), 0);
+        ck_assert_int_eq(coact_join(ref.ref, IN_TIME, NULL), 0);
+        AWAIT(stats_now(arg).actors_pinned == 0);
+        peer_ref next;
+        coact__fail_nth(n, true);
+        int rc = coact_spawn_with(peer, &next, until_go_body, NULL,
+                                  .mailbox_messages = 5);
+        coact__fail_nth(0, false);
+        ck_assert_uint_eq(stats_now(arg).actors_pinned, 0);
+        ck_assert(rc == 0 ? coact_kill(next.ref) == 0 : rc == -ENOMEM);
+    }
+}
+
+START_TEST(a_failed_spawn_in_the_place_of_a_pinned_actor_counts_nobody_out)
+{
+    struct coact_runtime *runtime = start_runtime(1);
+    peer_ref ref = spawn_peer(fails_in_the_same_slot, runtime);
+    join_peer(ref);
+    stop_runtime(runtime);
+}
+END_TEST
+
 static atomic_bool has_begun;
 
 static void
@@ -421,6 +453,7 @@ SUITE_MAIN("pinned_end", a_pinned_child_that_stays_is_killed_after_its_grace,
            a_stop_ends_pinned_actors_that_wait_and_joins_their_threads,
            a_stop_names_a_pinned_actor_that_never_returns,
            a_spawn_that_gets_no_thread_or_no_memory_leaves_nothing,
+           a_failed_spawn_in_the_place_of_a_pinned_actor_counts_nobody_out,
            one_that_gets_a_thread_and_no_stack_ends_and_so_does_its_thread,
            a_name_that_is_taken_takes_the_thread_back,
            no_more_are_pinned_than_allowed_and_again_as_many_when_some_ended)

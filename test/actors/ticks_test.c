@@ -158,6 +158,30 @@ START_TEST(s36_a_period_that_begins_now_has_missed_nothing)
 }
 END_TEST
 
+/* A second tick would be later than time has room for. */
+static void
+never_again(peer_self self, void *arg)
+{
+    (void)arg;
+    static const int64_t periods[] = {COACT_FOREVER, COACT_FOREVER - 1,
+                                      COACT_FOREVER / 2};
+    for (int i = 0; i < 3; i++) {
+        struct coact_tick tick;
+        coact_timer_id timer;
+        ck_assert_int_eq(
+            coact_timer_start(&timer, coact_in_ns(1000), periods[i], NULL), 0);
+        ck_assert(next_tick(self, IN_TIME, &tick));
+        ck_assert(!next_tick(self, coact_in_ms(1), &tick));
+        ck_assert_int_eq(coact_timer_cancel(timer), 0);
+    }
+}
+
+START_TEST(a_period_of_centuries_ticks_once)
+{
+    conduct(1, never_again, NULL);
+}
+END_TEST
+
 static void
 dies_with_timers(peer_self self, void *arg)
 {
@@ -223,5 +247,6 @@ SUITE_MAIN("ticks", s35_a_cancelled_timer_is_never_received,
            s35_a_tick_that_we_have_not_seen_arrive_goes_with_its_timer,
            s36_at_most_one_tick_waits_and_tells_of_those_it_stands_for,
            s36_a_period_that_begins_now_has_missed_nothing,
+           a_period_of_centuries_ticks_once,
            timers_end_with_their_actor_whatever_state_they_are_in,
            every_timer_fires_once)
