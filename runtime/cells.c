@@ -156,7 +156,8 @@ coact__cells_close_ranks(struct coact__cell_store *store,
     uint32_t i = from;
     list->count = 0;
     // `to` is never ahead of `at`: what is written over has been read.
-    for (struct coact__cell_chunk *at = to; at != NULL; at = at->next, i = 0) {
+    struct coact__cell_chunk *at = to;
+    do {
         for (; i < at->count; i++) {
             struct coact__wheel_cell cell = at->cells[i];
             if (cell.record->owner == NULL) {
@@ -172,7 +173,9 @@ coact__cells_close_ranks(struct coact__cell_store *store,
             to->cells[filled++] = cell;
             list->count++;
         }
-    }
+        i = 0;
+        at = at->next;
+    } while (at != NULL);
     to->count = filled;
     coact__cell_chunks_give(store, to->next);
     to->next = NULL;

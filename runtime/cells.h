@@ -69,7 +69,7 @@ void coact__cell_chunk_give(struct coact__cell_store *store,
 void coact__cell_chunks_give(struct coact__cell_store *store,
                              struct coact__cell_chunk *chunk);
 
-/* Leave out what nobody owns, from the cell `from` of the first chunk on; those
+/* Of a list that has cells: leave out what nobody owns, from the cell `from` of the first chunk on; those
    before it are gone.  The records go back; how many.  The list may be empty
    then, and still has a chunk. */
 uint64_t coact__cells_close_ranks(struct coact__cell_store *store,
