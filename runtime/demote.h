@@ -4,7 +4,7 @@
  * Threads that compute without an end are demoted, to SCHED_IDLE, when there are
  * more of them than cores.  They go on with what the others leave; and a thread
  * that wakes, the lookout for one, gets its processor at once.  Measured beside
- * 64 that compute on two cores, with the lookout looking each 0.2 ms: it is late by
+ * 64 that compute on two cores, with a lookout that looks each 0.5 ms: it is late by
  * 3 to 4 ms in one case of a hundred, a slice of the kernel, if they are at nice 19,
  * since one that has waited for long may finish its slice; and by 0.15 ms if they
  * are at SCHED_IDLE, which has no such right.
