@@ -382,6 +382,19 @@ begin_simulated(struct coact__job *job)
     return 0;
 }
 
+/* A thread begins with the policy of its maker: one that was demoted, while it
+   computed, is not any more, if it may. */
+static void
+recover(void)
+{
+    struct coact__worker *worker = coact__worker_here();
+    if (worker != NULL) {
+        pthread_mutex_lock(&worker->scheduler->parking.lock);
+        (void)coact__park_is_fit(worker);
+        pthread_mutex_unlock(&worker->scheduler->parking.lock);
+    }
+}
+
 /* One more thread, if there may be one.  It takes the oldest job. */
 static int
 add_thread(struct coact__blocking *pool)
@@ -390,6 +403,7 @@ add_thread(struct coact__blocking *pool)
         return 0;
     }
     pthread_t thread;
+    recover();
     int rc = coact__thread_start(&thread, thread_main, pool);
     if (rc == 0) {
         pool->threads++;

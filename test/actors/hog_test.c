@@ -5,6 +5,10 @@
  */
 #include "test/actors/hogs.h"
 
+#include <coact/blocking.h>
+
+#include <sched.h>
+
 /* ---- Loops --------------------------------------------------------------- */
 
 static void
@@ -297,6 +301,51 @@ START_TEST(no_hog_is_reported_where_outside_load_takes_the_processors)
 }
 END_TEST
 
+/* ---- Demotion ------------------------------------------------------------ */
+
+static void
+note_policy(void *arg)
+{
+    *(int *)arg = sched_getscheduler(0);
+}
+
+/* Computes until its thread is demoted, which takes others that want to run. */
+static void
+spin_until_demoted(peer_self self, void *arg)
+{
+    (void)self;
+    int64_t deadline = IN_TIME;
+    while (sched_getscheduler(0) != SCHED_IDLE) {
+        ck_assert_int_lt(coact_now_ns(), deadline);
+    }
+    int policy = -1;
+    ck_assert_int_eq(
+        coact_blocking(note_policy, &policy, sizeof(policy), NULL, IN_TIME), 0);
+    *(int *)arg = policy;
+}
+
+START_TEST(a_call_that_a_demoted_actor_makes_runs_as_any_other)
+{
+    if (geteuid() != 0) {
+        return; // demotion is for good
+    }
+    struct coact_runtime *runtime = start_hog_runtime(1);
+    int policy = -1; // the join is behind the actor's write
+    peer_ref first = spawn_peer(spin_until_demoted, &policy);
+    peer_ref others[2];
+    for (int i = 0; i < 2; i++) {
+        others[i] = spawn_peer(spin_for_ever, NULL);
+    }
+    (void)join_peer(first);
+    ck_assert_int_eq(policy, SCHED_OTHER);
+    end_hogs();
+    for (int i = 0; i < 2; i++) {
+        (void)join_peer(others[i]);
+    }
+    stop_runtime(runtime);
+}
+END_TEST
+
 /* ---- Checkpoints --------------------------------------------------------- */
 
 struct polite {
@@ -352,5 +401,6 @@ SUITE_MAIN("hog", s50_two_actors_that_never_yield_hold_up_nobody_on_two_workers,
            one_that_betrays_the_trust_is_compensated_for_as_well,
            what_a_hog_has_sent_is_read_while_it_computes,
            no_hog_is_reported_where_outside_load_takes_the_processors,
+           a_call_that_a_demoted_actor_makes_runs_as_any_other,
            a_loop_with_checkpoints_is_no_hog_and_ends_when_it_is_asked_to,
            a_checkpoint_outside_of_an_actor_is_a_misuse)
