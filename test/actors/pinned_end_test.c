@@ -280,6 +280,31 @@ START_TEST(a_stop_names_a_pinned_actor_that_never_returns)
 }
 END_TEST
 
+/* ---- Polite loops ---- */
+
+static void
+polls_politely(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    coact_timer_id timer;
+    ck_assert_int_eq(coact_timer_start(&timer, coact_in_ms(2), 0, NULL), 0);
+    while (coact_pending() == 0) {
+        ck_assert_int_lt(coact_now_ns(), IN_TIME);
+        ck_assert_int_eq(coact_checkpoint(), 0);
+    }
+}
+
+START_TEST(a_loop_with_checkpoints_gets_its_ticks)
+{
+    struct coact_runtime *runtime = start_runtime(1);
+    peer_ref ref;
+    ck_assert_int_eq(
+        coact_spawn_with(peer, &ref, polls_politely, NULL, .pinned = true), 0);
+    join_peer(ref);
+    stop_runtime(runtime);
+}
+END_TEST
+
 /* ---- What cannot be had -------------------------------------------------- */
 
 static void
@@ -458,6 +483,7 @@ SUITE_MAIN("pinned_end", a_pinned_child_that_stays_is_killed_after_its_grace,
            a_stop_ends_pinned_actors_that_wait_and_joins_their_threads,
            a_stop_names_a_pinned_actor_that_never_returns,
            a_spawn_that_gets_no_thread_or_no_memory_leaves_nothing,
+           a_loop_with_checkpoints_gets_its_ticks,
            a_failed_spawn_in_the_place_of_a_pinned_actor_counts_nobody_out,
            one_that_gets_a_thread_and_no_stack_ends_and_so_does_its_thread,
            a_name_that_is_taken_takes_the_thread_back,

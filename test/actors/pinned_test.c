@@ -390,29 +390,6 @@ ticks_after_blocking(peer_self self, void *arg)
     ck_assert_int_eq(coact_timer_cancel(timer), 0);
 }
 
-static void
-polls_politely(peer_self self, void *arg)
-{
-    (void)self, (void)arg;
-    coact_timer_id timer;
-    ck_assert_int_eq(coact_timer_start(&timer, coact_in_ms(2), 0, NULL), 0);
-    while (coact_pending() == 0) {
-        ck_assert_int_lt(coact_now_ns(), IN_TIME);
-        ck_assert_int_eq(coact_checkpoint(), 0);
-    }
-}
-
-START_TEST(a_loop_with_checkpoints_gets_its_ticks)
-{
-    struct coact_runtime *runtime = start_runtime(1);
-    peer_ref ref;
-    ck_assert_int_eq(
-        coact_spawn_with(peer, &ref, polls_politely, NULL, .pinned = true), 0);
-    join_peer(ref);
-    stop_runtime(runtime);
-}
-END_TEST
-
 START_TEST(ticks_that_came_while_it_blocked_are_there_at_the_next_receive)
 {
     struct coact_runtime *runtime = start_runtime(1);
@@ -599,7 +576,7 @@ SUITE_MAIN(
     messages_of_one_sender_keep_their_order_into_and_out_of_a_thread,
     pinned_and_ordinary_actors_ask_each_other,
     ticks_that_came_while_it_blocked_are_there_at_the_next_receive,
-    a_loop_with_checkpoints_gets_its_ticks,
+
     pinned_actors_may_wait_with_a_mutex_held,
     a_limit_holds_for_pinned_actors_too,
     roles_are_lent_into_and_out_of_a_thread,
