@@ -223,7 +223,15 @@ be_lookout(struct coact__worker *worker)
     struct coact__parking *parking = &scheduler->parking;
     parking->lookout = worker;
     pthread_mutex_unlock(&parking->lock);
+    bool is_brief =
+        scheduler->roles.tight != 0; // for those it has to be prompt
+    if (is_brief) {
+        coact__be_brief(true);
+    }
     enum coact__lookout_end end = coact__lookout_keep(worker);
+    if (is_brief) {
+        coact__be_brief(false);
+    }
     pthread_mutex_lock(&parking->lock);
     if (end == COACT__LOOKOUT_WORKS) {
         parking->lookout = NULL;
