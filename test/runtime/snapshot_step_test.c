@@ -20,13 +20,13 @@
 #define CAN_STEP 0
 #endif
 
+#if CAN_STEP
 enum { STACK_BYTES = 64 << 10, SWITCHES = 20 };
 
 static struct coact__context home, guest;
 static unsigned steps, in_the_gap;
 static int deepest, deepest_in_the_gap;
 
-#if CAN_STEP
 #define TRAP_FLAG 0x100
 
 static void
@@ -56,7 +56,6 @@ set_trap(bool is_on)
                        "r"(is_on ? (uintptr_t)TRAP_FLAG : 0)
                      : "memory", "cc");
 }
-#endif
 
 static void
 switch_back(void *arg, void *pass)
@@ -66,6 +65,7 @@ switch_back(void *arg, void *pass)
         coact__context_switch(&guest, &home, NULL);
     }
 }
+#endif
 
 START_TEST(every_instruction_of_a_switch_can_be_interrupted_for_a_look)
 {
