@@ -383,16 +383,20 @@ begin_simulated(struct coact__job *job)
 }
 
 /* A thread begins with the policy of its maker: one that was demoted, while it
-   computed, is not any more, if it may. */
-static void
-recover(void)
+   computed, is not any more, if it may, and not again until the thread is there. */
+static int
+start_thread(struct coact__blocking *pool)
 {
+    pthread_t thread;
     struct coact__worker *worker = coact__worker_here();
-    if (worker != NULL) {
-        pthread_mutex_lock(&worker->scheduler->parking.lock);
-        (void)coact__park_is_fit(worker);
-        pthread_mutex_unlock(&worker->scheduler->parking.lock);
+    if (worker == NULL) {
+        return coact__thread_start(&thread, thread_main, pool);
     }
+    pthread_mutex_lock(&worker->scheduler->parking.lock);
+    (void)coact__park_is_fit(worker);
+    int rc = coact__thread_start(&thread, thread_main, pool);
+    pthread_mutex_unlock(&worker->scheduler->parking.lock);
+    return rc;
 }
 
 /* One more thread, if there may be one.  It takes the oldest job. */
@@ -402,9 +406,7 @@ add_thread(struct coact__blocking *pool)
     if (pool->threads >= pool->threads_most) {
         return 0;
     }
-    pthread_t thread;
-    recover();
-    int rc = coact__thread_start(&thread, thread_main, pool);
+    int rc = start_thread(pool);
     if (rc == 0) {
         pool->threads++;
     }

@@ -384,7 +384,7 @@ fails_in_the_same_slot(peer_self self, void *arg)
             ck_assert_int_eq(coact_kill(next.ref), 0);
             (void)join_peer(next);
         }
-        AWAIT(stats_now(arg).actors_alive == 1); // ourselves
+        AWAIT(stats_now(arg).actors_alive <= 2); // we, and who waits for us
     }
 }
 
