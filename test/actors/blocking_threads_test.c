@@ -5,8 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "test/actors/gate.h"
-
-#include <dirent.h>
+#include "test/support/threads.h"
 
 /* ---- Threads ------------------------------------------------------------- */
 
@@ -35,27 +34,10 @@ START_TEST(calls_beyond_the_threads_are_made_first_come_first_served)
 }
 END_TEST
 
-/* The threads of the pool, as the kernel knows them. */
 static uint32_t
 threads_there(void)
 {
-    uint32_t found = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    ck_assert_ptr_nonnull(tasks);
-    struct dirent *entry;
-    while ((entry = readdir(tasks)) != NULL) {
-        char path[300];
-        char name[32] = "";
-        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
-        FILE *comm = fopen(path, "re");
-        if (comm != NULL) { // it may have ended
-            (void)!fgets(name, sizeof(name), comm);
-            fclose(comm);
-        }
-        found += strncmp(name, "coact-b", 7) == 0;
-    }
-    closedir(tasks);
-    return found;
+    return threads_named("coact-b");
 }
 
 START_TEST(there_are_never_more_threads_than_allowed_and_none_when_idle)

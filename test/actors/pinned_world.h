@@ -7,8 +7,7 @@
 #define COACT_TEST_PINNED_WORLD_H
 
 #include "test/actors/gate.h"
-
-#include <dirent.h>
+#include "test/support/threads.h"
 
 /* Where an actor is: its thread, and something of that thread's alone. */
 struct place {
@@ -60,27 +59,10 @@ spawn_pinned(void (*body)(peer_self self, void *arg), void *arg)
     return ref;
 }
 
-/* The threads of pinned actors, as the kernel knows them. */
 __attribute__((unused)) static uint32_t
 pinned_threads_there(void)
 {
-    uint32_t found = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    ck_assert_ptr_nonnull(tasks);
-    struct dirent *entry;
-    while ((entry = readdir(tasks)) != NULL) {
-        char path[300];
-        char name[32] = "";
-        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
-        FILE *comm = fopen(path, "re");
-        if (comm != NULL) { // it may have ended
-            (void)!fgets(name, sizeof(name), comm);
-            fclose(comm);
-        }
-        found += strncmp(name, "coact-p", 7) == 0;
-    }
-    closedir(tasks);
-    return found;
+    return threads_named("coact-p");
 }
 
 /* Normally; it may have before we ask. */
