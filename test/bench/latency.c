@@ -8,6 +8,9 @@
  * the time asked.  In calm a thread's own sleeps, in this process and as many,
  * show what the kernel and its clock add: floor_p99_us.
  *
+ * crowd_share is what those that compute get done a second while the other one
+ * sleeps and wakes, to what they get done in the second before.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "test/bench/bench.h"
@@ -19,11 +22,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOGS = 64, CALIBRATION_TURNS = 10000000, CAP_MS = 10000 };
+enum {
+    HOGS = 64,
+    CALIBRATION_TURNS = 10000000,
+    CAP_MS = 10000,
+    ALONE_MS = 1000,
+    PARTS = 100 /* of 10 ms, for what is done to be counted by */
+};
 
 struct crowd {
     int64_t chunk_turns; /* 10 ms of computing */
     bool yields;
+    struct tally {
+        _Alignas(64) _Atomic int64_t parts; /* relaxed: a sum in passing */
+    } done[HOGS];
+    _Atomic int next;       /* who begins takes the next tally */
     _Atomic int64_t end_ns; /* relaxed: a hog may see it a chunk too late */
     int pipe[2];            /* who is blocked reads it; closing it ends that */
 };
@@ -31,13 +44,24 @@ struct crowd {
 COACT_MAILBOX(hog, ping);
 
 static void
+compute_a_chunk(const struct crowd *crowd, struct tally *tally)
+{
+    for (int i = 0; i < PARTS; i++) {
+        bench_spin(crowd->chunk_turns / PARTS);
+        atomic_fetch_add_explicit(&tally->parts, 1, memory_order_relaxed);
+    }
+}
+
+static void
 hog_body(hog_self self, void *arg)
 {
     (void)self;
     struct crowd *crowd = arg;
+    struct tally *tally = &crowd->done[atomic_fetch_add_explicit(
+        &crowd->next, 1, memory_order_relaxed)];
     while (coact_now_ns() <
            atomic_load_explicit(&crowd->end_ns, memory_order_relaxed)) {
-        bench_spin(crowd->chunk_turns);
+        compute_a_chunk(crowd, tally);
         if (crowd->yields && coact_yield() != 0) {
             return;
         }
@@ -144,14 +168,35 @@ start_crowd(struct crowd *crowd, const struct bench_run *run)
     } else {
         crowd->chunk_turns = calibrate();
     }
-    atomic_store_explicit(&crowd->end_ns, coact_in_ms(CAP_MS),
-                          memory_order_relaxed);
+    atomic_store_explicit(&crowd->end_ns, COACT_FOREVER, memory_order_relaxed);
     for (int i = 0; i < HOGS; i++) {
         hog_ref hog;
         bench_must(coact_spawn_with(hog, &hog, blocks ? blocked_body : hog_body,
                                     crowd, .role = {.id = 1}),
                    "spawn");
     }
+}
+
+/* What the crowd gets done from one reading to the next. */
+struct reading {
+    int64_t at_ns, parts;
+};
+
+static struct reading
+read_tallies(const struct crowd *crowd)
+{
+    struct reading reading = {.at_ns = coact_now_ns()};
+    for (int i = 0; i < HOGS; i++) {
+        reading.parts +=
+            atomic_load_explicit(&crowd->done[i].parts, memory_order_relaxed);
+    }
+    return reading;
+}
+
+static double
+rate(struct reading from, struct reading to)
+{
+    return (double)(to.parts - from.parts) / (double)(to.at_ns - from.at_ns);
 }
 
 static void
@@ -172,17 +217,30 @@ bench_latency(boss_self self, void *arg)
     // Hogs outlive this actor by the chunk that they are in.
     static struct crowd crowd;
     int64_t *late = bench_alloc(run->n, sizeof(*late));
+    bool computes = !calm && !is_variant(run, "blocked");
+    struct reading before = {0}, begin = {0};
     if (!calm) {
         start_crowd(&crowd, run);
     }
-    int64_t start = coact_now_ns();
-    int64_t count = probe(late, run->n, start + COACT_MS(CAP_MS));
+    if (computes) {
+        before = read_tallies(&crowd);
+        bench_must(coact_sleep(coact_in_ms(ALONE_MS)), "sleep");
+        begin = read_tallies(&crowd);
+    }
+    int64_t start = coact_now_ns(), cap_ns = start + COACT_MS(CAP_MS);
+    atomic_store_explicit(&crowd.end_ns, cap_ns, memory_order_relaxed);
+    int64_t count = probe(late, run->n, cap_ns);
     bench_finish(run, count, start);
+    struct reading end = read_tallies(&crowd);
     if (!calm) {
         end_crowd(&crowd, run);
     }
     report_delays(run, late, count);
     free(late);
+    if (computes) {
+        bench_figure(run, "crowd_share", rate(begin, end) / rate(before, begin),
+                     3);
+    }
     if (calm) {
         measure_floor(run);
     }
