@@ -414,6 +414,45 @@ must_sleep(const struct coact__actor *actor)
            coact__inbox_is_empty(&actor->task.inbox);
 }
 
+static inline struct coact_receipt
+take(struct coact__actor *actor)
+{
+    if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
+        return receive_slowly(COACT_FOREVER, NULL, 0);
+    }
+    struct coact__envelope *message = take_quickly(actor);
+    return COACT__LIKELY(message != NULL)
+               ? receipt_for(actor, message)
+               : receive_slowly(COACT_FOREVER, NULL, 0);
+}
+
+/* The end of a receive that has slept, twice: see context.h. */
+static __attribute__((noinline)) struct coact_receipt
+take_and_return(struct coact__actor *actor)
+{
+    return take(actor);
+}
+
+static COACT__RETURNS_BY_JUMP __attribute__((noinline)) struct coact_receipt
+take_and_jump(struct coact__actor *actor)
+{
+    return take(actor);
+}
+
+/* Called last of all by the receive, so it returns to where that was called. */
+static __attribute__((noinline)) struct coact_receipt
+sleep_and_take(struct coact__worker *worker, struct coact__actor *actor)
+{
+    const void *returns_to = __builtin_return_address(0);
+    coact__note_wait_on(worker, actor, "receive");
+    worker = coact__task_leave_noted(
+        worker, &actor->task, coact__task_listens_for_ever(&actor->task),
+        returns_to);
+    atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
+    return worker->left_to == returns_to ? take_and_return(actor)
+                                         : take_and_jump(actor);
+}
+
 struct coact_receipt
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
@@ -428,13 +467,7 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
         return receive_slowly(deadline_ns, numbers, count);
     }
     if (must_sleep(actor)) {
-        coact__note_wait_on(worker, actor, "receive");
-        coact__task_leave_noted(worker, &actor->task,
-                                coact__task_listens_for_ever(&actor->task));
-        atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
-        if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
-            return receive_slowly(deadline_ns, numbers, count);
-        }
+        return sleep_and_take(worker, actor);
     }
     struct coact__envelope *message = take_quickly(actor);
     return COACT__LIKELY(message != NULL)

@@ -31,4 +31,21 @@ coact__context_start:
     .cfi_endproc
     .size   coact__context_start, . - coact__context_start
 
+/*
+ * What the compiler jumps to, in place of `ret`, at the end of a function with
+ * COACT__RETURNS_BY_JUMP (context.h).  %rcx holds nothing that is returned.
+ */
+    .globl  __x86_return_thunk
+    .hidden __x86_return_thunk
+    .type   __x86_return_thunk, @function
+    .p2align 4
+__x86_return_thunk:
+    .cfi_startproc
+    popq    %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
+    notrack jmp *%rcx
+    .cfi_endproc
+    .size   __x86_return_thunk, . - __x86_return_thunk
+
     .section .note.GNU-stack, "", @progbits

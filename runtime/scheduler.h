@@ -70,6 +70,7 @@ struct coact__worker {
     uint32_t until_look; /* dispatches before we look at time and the world */
     uint32_t look_every; /* so that a look costs little, and is never late */
     struct coact__task *left;      /* switched away from, not settled yet */
+    const void *left_to; /* where its wait returns to; NULL: nobody knows */
     int *errno_at;                 /* of this thread */
     struct coact__context context; /* of the loop, while a task runs */
     struct coact__blocks blocks;
@@ -329,12 +330,14 @@ coact__worker_enter(struct coact__worker *worker, struct coact__task *task)
     coact__worker_set_current(worker, task);
 }
 
-/* Say what becomes of a task, and choose whom it switches to. */
+/* Say what becomes of a task, and choose whom it switches to.  returns_to is
+   where the call that waits will return to, or NULL. */
 static inline struct coact__context *
 coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
-                      enum coact__after after)
+                      enum coact__after after, const void *returns_to)
 {
     task->after = (uint8_t)after;
+    worker->left_to = returns_to;
     struct coact__task *next = coact__worker_next(worker);
     worker->left = task;
     if (next == NULL) {
@@ -348,10 +351,11 @@ coact__task_leave_for(struct coact__worker *worker, struct coact__task *task,
    is returned.  errno belongs to the task. */
 static inline struct coact__worker *
 coact__task_leave(struct coact__worker *worker, struct coact__task *task,
-                  enum coact__after after)
+                  enum coact__after after, const void *returns_to)
 {
     int saved = *worker->errno_at;
-    struct coact__context *to = coact__task_leave_for(worker, task, after);
+    struct coact__context *to =
+        coact__task_leave_for(worker, task, after, returns_to);
     worker = (struct coact__worker *)coact__context_switch(&task->context, to,
                                                            worker);
     coact__worker_settle(worker);
@@ -368,11 +372,13 @@ coact__task_note_delay(struct coact__worker *worker, struct coact__task *task)
     }
 }
 
-static inline void
+static inline struct coact__worker *
 coact__task_leave_noted(struct coact__worker *worker, struct coact__task *task,
-                        enum coact__after after)
+                        enum coact__after after, const void *returns_to)
 {
-    coact__task_note_delay(coact__task_leave(worker, task, after), task);
+    worker = coact__task_leave(worker, task, after, returns_to);
+    coact__task_note_delay(worker, task);
+    return worker;
 }
 
 #endif

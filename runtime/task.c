@@ -159,7 +159,8 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
         coact__task_leave_noted(worker, task,
                                 how == COACT__INBOX_LISTENING
                                     ? coact__task_listens_for_ever(task)
-                                    : COACT__AFTER_DEAF);
+                                    : COACT__AFTER_DEAF,
+                                NULL);
         return;
     }
     struct coact__timer alarm = {.fire = ring, .subject = task};
@@ -167,7 +168,8 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
     worker =
         coact__task_leave(worker, task,
                           how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
-                                                        : COACT__AFTER_DEAF);
+                                                        : COACT__AFTER_DEAF,
+                          NULL);
     if (coact__timer_cancel(&alarm)) {
         coact__task_note_delay(worker, task);
     } else {
@@ -178,7 +180,8 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
 void
 coact__task_yield(struct coact__task *task)
 {
-    coact__task_leave_noted(worker_of_current(task), task, COACT__AFTER_YIELD);
+    coact__task_leave_noted(worker_of_current(task), task, COACT__AFTER_YIELD,
+                            NULL);
 }
 
 void
@@ -187,7 +190,7 @@ coact__task_change_role(struct coact__task *task, uint8_t role)
     struct coact__worker *worker = worker_of_current(task);
     coact__roles_use(&task->scheduler->roles, role);
     task->runnable.role = role;
-    coact__task_leave_noted(worker, task, COACT__AFTER_CHANGE);
+    coact__task_leave_noted(worker, task, COACT__AFTER_CHANGE, NULL);
 }
 
 void
@@ -195,6 +198,6 @@ coact__task_end(struct coact__task *task)
 {
     struct coact__worker *worker = worker_of_current(task);
     struct coact__context *to =
-        coact__task_leave_for(worker, task, COACT__AFTER_END);
+        coact__task_leave_for(worker, task, COACT__AFTER_END, NULL);
     coact__context_switch_final(&task->context, to, worker);
 }

@@ -92,6 +92,7 @@ run(struct coact__worker *worker, struct coact__task *task)
     // With a look due behind it, it switches to nobody but us.
     bool is_alone = worker->until_look == 1;
     int64_t began_ns = is_alone ? coact__oracle_now_ns() : 0;
+    worker->left_to = NULL;
     coact__worker_enter(worker, task);
     coact__context_switch(&worker->context, &task->context, worker);
     coact__worker_set_current(worker, NULL);
