@@ -171,7 +171,7 @@ coact__account_open(struct coact__actor *actor, bool is_running)
     atomic_init(&account->since_ns, coact__oracle_now_ns());
     extra->account = account;
     actor->traits |= COACT__ACCOUNTED;
-    struct coact__account **link = bucket(runtime, actor->task.number);
+    struct coact__account **link = bucket(runtime, coact__number_of(actor));
     pthread_mutex_lock(&runtime->lock);
     account->next = *link;
     account->link = link;

@@ -204,17 +204,17 @@ COACT_API void coact_detach(void);
  * from actor, waits yes, fails never
  */
 #define COACT_RECEIVE(self, deadline_ns)                                       \
-    COACT__RECEIVE(self, coact__receive((deadline_ns), 0, 0))
+    COACT__RECEIVE(self, coact__receipt_of(COACT__RECEIVE_ANY(deadline_ns)))
 
 /* The same for the oldest message among those named, also coact_down,
    coact_exit and coact_tick; the others stay where they are, in order.
    from actor, waits yes, fails never */
 #define COACT_RECEIVE_ONLY(self, deadline_ns, ...)                             \
-    COACT__RECEIVE(                                                            \
-        self,                                                                  \
-        coact__receive((deadline_ns),                                          \
+    COACT__RECEIVE(self,                                                       \
+                   coact__receipt_of(coact__receive(                           \
+                       (deadline_ns),                                          \
                        (const uint32_t[]){COACT__NUMBERS(self, __VA_ARGS__)},  \
-                       COACT__COUNT(__VA_ARGS__)))
+                       COACT__COUNT(__VA_ARGS__))))
 
 // It would take the macro apart.
 // clang-format off
@@ -449,6 +449,15 @@ COACT_API int coact_unregister(const char *name);
 /* x, which must be a pointer to such a thing, or it does not compile. */
 #define COACT__POINTER(type, x) ((void)sizeof(*(x) = *(type *)0), (x))
 
+/* As it is returned, in two registers. */
+struct coact_received {
+    void *message;
+    uint64_t number; /* COACT__NO_NUMBER: not even an outcome */
+};
+
+#define COACT__NO_NUMBER UINT64_MAX
+
+/* As the block has it. */
 struct coact_receipt {
     void *message;   /* what was received; NULL: a time-out or a cancel */
     uint32_t number; /* in the accepts struct */
@@ -462,6 +471,12 @@ struct coact_receipt {
         for (__typeof__((self).accepts) coact__accepts = 0;                    \
              coact__r.open && coact__accepts == 0; coact__r.open = false)      \
             switch (coact__r.number)
+
+/* What most wait for has a function of its own, which need not ask. */
+#define COACT__RECEIVE_ANY(deadline_ns)                                        \
+    (__builtin_constant_p(deadline_ns) && (deadline_ns) == COACT_FOREVER       \
+         ? coact__receive_any()                                                \
+         : coact__receive((deadline_ns), 0, 0))
 
 #define COACT__CASE(message)                                                   \
     (uint32_t) __builtin_offsetof(__typeof__(*coact__accepts), message)
@@ -499,10 +514,19 @@ COACT_API int coact__send(coact_ref to, struct coact_type *type,
 COACT_API COACT_CHECKED int coact__send_wait(coact_ref to, int64_t deadline_ns,
                                              struct coact_type *type,
                                              uint32_t number, void *payload);
-COACT_API struct coact_receipt
+COACT_API struct coact_received
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count);
+COACT_API struct coact_received coact__receive_any(void);
 COACT_API void coact__receipt_close(void *message, bool was_taken);
 COACT_API void *coact__keep(void *message);
+
+static inline struct coact_receipt
+coact__receipt_of(struct coact_received received)
+{
+    return (struct coact_receipt){.message = received.message,
+                                  .number = (uint32_t)received.number,
+                                  .open = received.number != COACT__NO_NUMBER};
+}
 
 /* The message, for the first arm that is meant. */
 static inline void *

@@ -160,7 +160,7 @@ say_actor(const struct coact__actor *actor)
     put(&line, "in actor ");
     put(&line, coact__label_of(actor));
     put(&line, " (");
-    put_number(&line, actor->task.number, 10);
+    put_number(&line, coact__number_of(actor), 10);
     put(&line, ".");
     put_number(&line, coact__generation_of(actor), 10);
     put(&line, ", mailbox ");

@@ -330,7 +330,7 @@ say_end(struct coact__actor *actor, const struct coact_reason *reason)
     }
     coact__log(coact__runtime_of(actor), level,
                "%s (actor %u.%u, mailbox %s) ended: %s%s%s",
-               coact__label_of(actor), actor->task.number,
+               coact__label_of(actor), coact__number_of(actor),
                coact__generation_of(actor), coact__mailbox_of(actor)->name,
                coact_reason_name(reason->code),
                reason->text[0] != '\0' ? ": " : "", reason->text);
@@ -342,7 +342,8 @@ close_slot(struct coact__actor *actor, const struct coact_reason *reason)
 {
     uint32_t generation = coact__generation_of(actor);
     atomic_store_explicit(&actor->word, 0, memory_order_release);
-    atomic_store_explicit(&actor->task.generation, generation + 1,
+    atomic_store_explicit(&actor->task.whose,
+                          coact__whose(coact__number_of(actor), generation + 1),
                           memory_order_release);
     struct coact__inbox_node *node = coact__task_close(&actor->task);
     while (node != NULL) {

@@ -234,7 +234,24 @@ struct coact_runtime {
 static inline uint32_t
 coact__generation_of(const struct coact__actor *actor)
 {
-    return atomic_load_explicit(&actor->task.generation, memory_order_acquire);
+    return (uint32_t)(atomic_load_explicit(&actor->task.whose,
+                                           memory_order_acquire) >>
+                      32);
+}
+
+/* The number of its slot, in any use.  Relaxed: it never changes. */
+static inline uint32_t
+coact__number_of(const struct coact__actor *actor)
+{
+    return (uint32_t)atomic_load_explicit(&actor->task.whose,
+                                          memory_order_relaxed);
+}
+
+/* The half of an address that tells one actor of a runtime from the others. */
+static inline uint64_t
+coact__whose(uint32_t slot, uint32_t generation)
+{
+    return (uint64_t)generation << 32 | slot;
 }
 
 /* NULL: it has no limit, and nobody of its slot ever had one.  Acquire pairs with

@@ -27,13 +27,14 @@
 
 /* ---- Received messages ---- */
 
+/* `back` of the first means nothing. */
 static inline void
 hold(struct coact__envelope **list, struct coact__envelope *envelope)
 {
-    envelope->item.node.next = *list != NULL ? &(*list)->item.node : NULL;
-    envelope->back = NULL;
-    if (*list != NULL) {
-        (*list)->back = envelope;
+    struct coact__envelope *first = *list;
+    envelope->item.node.next = &first->item.node; // its first member
+    if (COACT__UNLIKELY(first != NULL)) {
+        first->back = envelope;
     }
     *list = envelope;
 }
@@ -42,10 +43,10 @@ static void
 let_go(struct coact__envelope **list, struct coact__envelope *envelope)
 {
     struct coact__envelope *after = coact__envelope_next(envelope);
-    if (envelope->back != NULL) {
-        envelope->back->item.node.next = envelope->item.node.next;
-    } else {
+    if (*list == envelope) {
         *list = after;
+    } else {
+        envelope->back->item.node.next = envelope->item.node.next;
     }
     if (after != NULL) {
         after->back = envelope->back;
@@ -266,16 +267,15 @@ walk_on(struct coact__actor *actor, struct walk *walk)
     }
 }
 
-static struct coact_receipt
-receipt_for(struct coact__actor *actor, struct coact__envelope *message)
+static inline struct coact_received
+received(struct coact__actor *actor, struct coact__envelope *message)
 {
     hold(&actor->held, message);
-    return (struct coact_receipt){.message = coact__payload_of(message),
-                                  .number = message->item.number,
-                                  .open = true};
+    return (struct coact_received){coact__payload_of(message),
+                                   message->item.number};
 }
 
-static struct coact_receipt
+static struct coact_received
 hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     if (envelope->item.kind == COACT__KIND_TICK) {
@@ -283,20 +283,20 @@ hand_out(struct coact__actor *actor, struct coact__envelope *envelope)
     } else if (envelope->item.kind == COACT__KIND_DOWN) {
         coact__watch_news_taken(actor, envelope);
     }
-    return receipt_for(actor, envelope);
+    return received(actor, envelope);
 }
 
 /* The same in the role that is meant; what is held is safe while we wait. */
-static struct coact_receipt
+static struct coact_received
 hand_out_lent(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     uint8_t role = coact__role_for(actor, envelope);
-    struct coact_receipt receipt = hand_out(actor, envelope);
+    struct coact_received got = hand_out(actor, envelope);
     coact__role_take(actor, role);
-    return receipt;
+    return got;
 }
 
-static struct coact_receipt
+static struct coact_received
 hand_out_any(struct coact__actor *actor, struct coact__envelope *envelope)
 {
     return (actor->traits & COACT__LENDS) != 0 ? hand_out_lent(actor, envelope)
@@ -309,7 +309,7 @@ coact__take_oldest(struct coact__actor *actor, struct coact_receipt *out)
     struct walk walk = {0};
     struct coact__envelope *found = walk_on(actor, &walk);
     if (found != NULL) {
-        *out = hand_out_any(actor, found);
+        *out = coact__receipt_of(hand_out_any(actor, found));
     }
     return found != NULL;
 }
@@ -364,12 +364,12 @@ before_receive(struct coact__actor *actor)
 }
 
 /* The long way, for whatever there may be. */
-static __attribute__((noinline)) struct coact_receipt
+static __attribute__((noinline)) struct coact_received
 receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
     struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
     if (actor == NULL) {
-        return (struct coact_receipt){.open = false};
+        return (struct coact_received){NULL, COACT__NO_NUMBER};
     }
     struct walk walk = {.numbers = numbers, .count = count};
     uint32_t number = 0;
@@ -378,24 +378,22 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
     if (found == NULL) {
-        return (struct coact_receipt){.number = number, .open = true};
+        return (struct coact_received){NULL, number};
     }
     return hand_out_any(actor, found);
 }
 
-/* The oldest message, if it is one like most.  NULL: the long way tells. */
-static inline struct coact__envelope *
-take_quickly(struct coact__actor *actor)
+static struct coact_received
+receive_any_slowly(void)
 {
-    struct coact__envelope *first = actor->first;
-    if (first != NULL) {
-        if (first->item.kind != COACT__KIND_MESSAGE) {
-            return NULL;
-        }
-        coact__unqueue(actor, NULL, first);
-        owe_place(actor);
-        return first;
-    }
+    return receive_slowly(COACT_FOREVER, NULL, 0);
+}
+
+/* What has ended our sleep, if it is a message like most.  Our list was empty, and
+   nobody else puts anything there. */
+static inline struct coact__envelope *
+given_quickly(struct coact__actor *actor)
+{
     struct coact__item *given = (struct coact__item *)actor->task.given;
     if (given == NULL || given->kind != COACT__KIND_MESSAGE ||
         given->generation != coact__generation_of(actor)) {
@@ -406,73 +404,85 @@ take_quickly(struct coact__actor *actor)
     return coact__envelope_of_item(given);
 }
 
-/* Has nothing come at all? */
-static inline bool
-must_sleep(const struct coact__actor *actor)
+/* The oldest of our list, if it is one like most.  NULL: the long way tells. */
+static inline struct coact__envelope *
+first_quickly(struct coact__actor *actor)
 {
-    return actor->first == NULL && actor->task.given == NULL &&
-           coact__inbox_is_empty(&actor->task.inbox);
+    struct coact__envelope *first = actor->first;
+    if (COACT__UNLIKELY(first->item.kind != COACT__KIND_MESSAGE)) {
+        return NULL;
+    }
+    coact__unqueue(actor, NULL, first);
+    owe_place(actor);
+    return first;
 }
 
-static inline struct coact_receipt
-take(struct coact__actor *actor)
+static inline struct coact_received
+take_given(struct coact__actor *actor)
 {
-    if (COACT__UNLIKELY(!coact__is_undisturbed(actor))) {
-        return receive_slowly(COACT_FOREVER, NULL, 0);
-    }
-    struct coact__envelope *message = take_quickly(actor);
-    return COACT__LIKELY(message != NULL)
-               ? receipt_for(actor, message)
-               : receive_slowly(COACT_FOREVER, NULL, 0);
+    struct coact__envelope *message =
+        coact__is_undisturbed(actor) ? given_quickly(actor) : NULL;
+    return COACT__LIKELY(message != NULL) ? received(actor, message)
+                                          : receive_any_slowly();
 }
 
 /* The end of a receive that has slept, twice: see context.h. */
-static __attribute__((noinline)) struct coact_receipt
+static __attribute__((noinline)) struct coact_received
 take_and_return(struct coact__actor *actor)
 {
-    return take(actor);
+    return take_given(actor);
 }
 
-static COACT__RETURNS_BY_JUMP __attribute__((noinline)) struct coact_receipt
+static COACT__RETURNS_BY_JUMP __attribute__((noinline)) struct coact_received
 take_and_jump(struct coact__actor *actor)
 {
-    return take(actor);
+    return take_given(actor);
 }
 
 /* Called last of all by the receive, so it returns to where that was called. */
-static __attribute__((noinline)) struct coact_receipt
+static __attribute__((noinline)) struct coact_received
 sleep_and_take(struct coact__worker *worker, struct coact__actor *actor)
 {
     const void *returns_to = __builtin_return_address(0);
     coact__note_wait_on(worker, actor, "receive");
-    worker = coact__task_leave_noted(
-        worker, &actor->task, coact__task_listens_for_ever(&actor->task),
-        returns_to);
+    worker = coact__task_leave_noted(worker, &actor->task,
+                                     coact__task_listens_for_ever(&actor->task),
+                                     returns_to);
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
     return worker->left_to == returns_to ? take_and_return(actor)
                                          : take_and_jump(actor);
 }
 
-struct coact_receipt
+struct coact_received
 coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
+    return receive_slowly(deadline_ns, numbers, count);
+}
+
+/* The way of most: what is rare is left to other functions, last of all. */
+struct coact_received
+coact__receive_any(void)
+{
     struct coact__worker *worker = coact__worker_here();
-    if (COACT__UNLIKELY(worker == NULL || count != 0 ||
-                        deadline_ns != COACT_FOREVER)) {
-        return receive_slowly(deadline_ns, numbers, count);
-    }
     struct coact__actor *actor =
-        (struct coact__actor *)coact__worker_current(worker);
+        COACT__LIKELY(worker != NULL)
+            ? (struct coact__actor *)coact__worker_current(worker)
+            : NULL;
     if (COACT__UNLIKELY(actor == NULL || !coact__is_undisturbed(actor))) {
-        return receive_slowly(deadline_ns, numbers, count);
+        return receive_any_slowly();
     }
-    if (must_sleep(actor)) {
+    struct coact__envelope *message;
+    if (actor->first != NULL) {
+        message = first_quickly(actor);
+    } else if (actor->task.given != NULL) {
+        message = given_quickly(actor);
+    } else if (coact__inbox_is_empty(&actor->task.inbox)) {
         return sleep_and_take(worker, actor);
+    } else {
+        return receive_any_slowly();
     }
-    struct coact__envelope *message = take_quickly(actor);
-    return COACT__LIKELY(message != NULL)
-               ? receipt_for(actor, message)
-               : receive_slowly(deadline_ns, numbers, count);
+    return COACT__LIKELY(message != NULL) ? received(actor, message)
+                                          : receive_any_slowly();
 }
 
 static void
@@ -512,16 +522,10 @@ coact__receipt_close(void *message, bool was_taken)
         (struct coact__actor *)coact__worker_current(worker);
     struct coact__envelope *envelope = coact__envelope_of(message);
     if (COACT__UNLIKELY(actor->held != envelope || !was_taken ||
-                        envelope->item.kind != COACT__KIND_MESSAGE ||
-                        (coact__type_facts(envelope->type) &
-                         COACT__TYPE_FLAGS) != COACT__TYPE_KNOWN)) {
+                        envelope->item.form >= COACT__FORM_PLAIN_END)) {
         close_slowly(actor, envelope, was_taken);
         return;
     }
-    struct coact__envelope *outer = coact__envelope_next(envelope);
-    actor->held = outer;
-    if (COACT__UNLIKELY(outer != NULL)) {
-        outer->back = NULL;
-    }
+    actor->held = coact__envelope_next(envelope);
     coact__blocks_free(&worker->blocks, envelope, envelope->item.size_class);
 }

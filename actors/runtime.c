@@ -291,7 +291,7 @@ coact__shut_down(struct coact__actor *actor, uint32_t generation)
     struct coact_runtime *runtime = coact__runtime_of(actor);
     if (is_top(actor, generation)) {
         const struct coact_reason reason = {.code = COACT_SHUTDOWN};
-        coact_ref to = {runtime->node, runtime->incarnation, actor->task.number,
+        coact_ref to = {runtime->node, runtime->incarnation, coact__number_of(actor),
                         generation};
         if (coact__signal_local(runtime, (coact_ref){0}, to, &reason) < 0) {
             coact__kill_local(actor, generation);
@@ -346,7 +346,7 @@ blame(void *context, struct coact__actor *actor, uint32_t generation)
     if (is_alive(actor, &now) && now == generation) {
         coact__log(runtime, COACT_LOG_ERROR,
                    "stop: %s (actor %u.%u) has not ended; it is in %s",
-                   coact__label_of(actor), actor->task.number, generation,
+                   coact__label_of(actor), coact__number_of(actor), generation,
                    doing != NULL ? doing : "code that does not wait");
     }
     pthread_mutex_unlock(&runtime->lock);

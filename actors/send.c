@@ -220,7 +220,7 @@ push_instead(struct coact__worker *worker, struct coact__actor *actor,
     }
     struct coact_runtime *runtime = coact__runtime_of_worker(worker);
     const coact_ref to = {runtime->node, runtime->incarnation,
-                          actor->task.number, envelope->item.generation};
+                          coact__number_of(actor), envelope->item.generation};
     coact__dead_letter(runtime, envelope, to);
     return -ESRCH;
 }
@@ -267,23 +267,30 @@ fetch_ahead(const struct coact__actor *actor)
     __builtin_prefetch(&actor->doing, 1);
 }
 
-/* Whom a message is for, if it goes the way of most: from an actor to one of the
-   same runtime that is there, and nothing in it is owned.  Else NULL. */
+/* Where it is, if that is an address of this runtime.  Not by coact__slot_at: the
+   worker's own pointer saves a dependent load. */
 static inline struct coact__actor *
-short_way(const struct coact__worker *worker, coact_ref to, uint32_t facts)
+place_of(const struct coact__worker *worker, coact_ref to)
 {
-    struct coact_runtime *runtime = coact__runtime_of_worker(worker);
-    // Not by coact__slot_at: the worker's own pointer saves a dependent load.
-    struct coact__actor *actor =
-        &((struct coact__actor *)worker->table)[to.slot];
-    return COACT__LIKELY(coact__worker_current(worker) != NULL &&
-                         where_of(to) == runtime->where &&
-                         (facts & COACT__TYPE_FLAGS) == COACT__TYPE_KNOWN &&
-                         to.slot < atomic_load_explicit(&runtime->slots_end,
-                                                        memory_order_acquire) &&
-                         coact__is_current(actor, to))
-               ? actor
-               : NULL;
+    return &((struct coact__actor *)worker->table)[to.slot];
+}
+
+/* Does a message go the way of most: from an actor to one of the same runtime
+   that is there, and nothing in it is owned? */
+static inline bool
+is_short_way(const struct coact__worker *worker,
+             const struct coact__actor *actor, coact_ref to, uint32_t facts)
+{
+    const struct coact_runtime *runtime = coact__runtime_of_worker(worker);
+    // Who has a slot has a generation, so this is never true of one that was not
+    // given out yet.
+    return coact__worker_current(worker) != NULL &&
+           where_of(to) == runtime->where &&
+           (facts & COACT__TYPE_FLAGS) == COACT__TYPE_KNOWN &&
+           to.slot < atomic_load_explicit(&runtime->slots_end,
+                                          memory_order_acquire) &&
+           atomic_load_explicit(&actor->task.whose, memory_order_acquire) ==
+               coact__whose(to.slot, to.generation);
 }
 
 static inline void
@@ -296,12 +303,9 @@ write_envelope(const struct coact__worker *worker, coact_ref to,
     envelope->item.number = (uint16_t)number;
     envelope->item.generation = to.generation;
     envelope->sender_role = self->runnable.role + 1U;
-    uint64_t who =
-        (uint64_t)atomic_load_explicit(&self->generation, memory_order_relaxed)
-            << 32 |
-        self->number;
+    uint64_t whose = atomic_load_explicit(&self->whose, memory_order_relaxed);
     memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
-    memcpy(&envelope->from.slot, &who, sizeof(who));
+    memcpy(&envelope->from.slot, &whose, sizeof(whose));
     copy_payload(coact__payload_of(envelope), payload, bytes);
 }
 
@@ -328,9 +332,12 @@ coact__send(coact_ref to, struct coact_type *type, uint32_t number,
 {
     struct coact__worker *worker = coact__worker_here();
     uint32_t facts = coact__type_facts(type);
-    struct coact__actor *actor =
-        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
-    if (COACT__UNLIKELY(actor == NULL || coact__is_bounded(actor))) {
+    if (COACT__UNLIKELY(worker == NULL)) {
+        return send_slowly(to, type, number, payload);
+    }
+    struct coact__actor *actor = place_of(worker, to);
+    if (COACT__UNLIKELY(!is_short_way(worker, actor, to, facts) ||
+                        coact__is_bounded(actor))) {
         return send_slowly(to, type, number, payload);
     }
     struct coact__envelope *envelope = coact__envelope_new_on(
@@ -465,10 +472,12 @@ coact__send_wait(coact_ref to, int64_t deadline_ns, struct coact_type *type,
 {
     struct coact__worker *worker = coact__worker_here();
     uint32_t facts = coact__type_facts(type);
-    struct coact__actor *actor =
-        COACT__LIKELY(worker != NULL) ? short_way(worker, to, facts) : NULL;
+    if (COACT__UNLIKELY(worker == NULL)) {
+        return send_wait_slowly(to, deadline_ns, type, number, payload);
+    }
+    struct coact__actor *actor = place_of(worker, to);
     if (COACT__UNLIKELY(
-            actor == NULL ||
+            !is_short_way(worker, actor, to, facts) ||
             !coact__is_undisturbed(
                 (struct coact__actor *)coact__worker_current(worker)))) {
         return send_wait_slowly(to, deadline_ns, type, number, payload);

@@ -58,8 +58,8 @@ coact_ref
 coact__ref_of(const struct coact__actor *actor)
 {
     const struct coact_runtime *runtime = coact__runtime_of(actor);
-    return (coact_ref){runtime->node, runtime->incarnation, actor->task.number,
-                       coact__generation_of(actor)};
+    return (coact_ref){runtime->node, runtime->incarnation,
+                       coact__number_of(actor), coact__generation_of(actor)};
 }
 
 /* Address space for so many slots; whole slabs, aligned to a huge page. */
@@ -149,8 +149,8 @@ new_slot(struct coact_runtime *runtime, int *rc)
     }
     struct coact__actor *actor = &runtime->table[slot];
     actor->task.scheduler = &runtime->scheduler;
-    actor->task.number = slot;
-    atomic_store_explicit(&actor->task.generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&actor->task.whose, coact__whose(slot, 1),
+                          memory_order_relaxed);
     runtime->slots++;
     return actor;
 }

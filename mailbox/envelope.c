@@ -5,6 +5,8 @@
  */
 #include "mailbox/envelope.h"
 
+#include "mailbox/type.h"
+
 struct coact__envelope *
 coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
                     struct coact_type *type)
@@ -15,8 +17,17 @@ coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
     void *block = coact__scheduler_alloc(
         scheduler, front + sizeof(struct coact__envelope) + type->size,
         &size_class);
-    return block != NULL ? coact__envelope_write(block, kind, size_class, type)
-                         : NULL;
+    if (block == NULL) {
+        return NULL;
+    }
+    if (coact__type_owns(type)) {
+        size_class |= COACT__FORM_OWNS;
+    }
+    struct coact__envelope *envelope =
+        coact__envelope_write(block, kind, size_class, type);
+    envelope->item.number = 0;
+    envelope->sender_role = 0;
+    return envelope;
 }
 
 void
@@ -26,5 +37,7 @@ coact__envelope_free(struct coact__scheduler *scheduler,
     void *block = envelope->item.kind == COACT__KIND_REQUEST
                       ? (void *)coact__request_of(envelope)
                       : (void *)envelope;
-    coact__scheduler_free(scheduler, block, envelope->item.size_class);
+    coact__scheduler_free(scheduler, block,
+                          envelope->item.size_class &
+                              (uint8_t)~COACT__FORM_OWNS);
 }

@@ -44,9 +44,21 @@ struct coact__item {
     _Alignas(16) struct coact__inbox_node node; /* first; see inbox.h */
     uint32_t generation;                        /* the receiver's */
     uint16_t number;                            /* in its accepts struct */
-    uint8_t kind;                               /* enum coact__kind */
-    uint8_t size_class;                         /* of the block */
+    union {
+        struct {
+            uint8_t size_class; /* of the block, and COACT__FORM_OWNS */
+            uint8_t kind;       /* enum coact__kind */
+        };
+        uint16_t form; /* both: see COACT__FORM_PLAIN_END */
+    };
 };
+
+/* With a size class: what is in the payload is to be destroyed. */
+#define COACT__FORM_OWNS ((uint8_t)0x80)
+
+/* Below it are the forms of what needs no more at its end than to be put back: a
+   message that owns nothing, in a block of a cache. */
+#define COACT__FORM_PLAIN_END ((uint16_t)COACT__BLOCK_LARGE)
 
 struct coact__envelope {
     struct coact__item item; /* first */
@@ -102,7 +114,8 @@ coact__envelope_next(const struct coact__envelope *envelope)
     return (struct coact__envelope *)(void *)envelope->item.node.next;
 }
 
-/* What is written into a fresh envelope but for its number and its sender. */
+/* What is written into a fresh envelope but for what its sender knows: number,
+   generation, role and address. */
 static inline struct coact__envelope *
 coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
                       struct coact_type *type)
@@ -111,10 +124,8 @@ coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
         kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
     struct coact__envelope *envelope =
         (struct coact__envelope *)(void *)((char *)block + front);
-    envelope->item.number = 0;
     envelope->item.kind = (uint8_t)kind;
     envelope->item.size_class = size_class;
-    envelope->sender_role = 0;
     envelope->type = type;
     return envelope;
 }

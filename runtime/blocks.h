@@ -61,6 +61,7 @@ struct coact__blocks {
         struct coact__block *first;
         struct coact__block *spare;
         uint32_t count;
+        uint32_t apart[3]; /* 32 bytes, to be found by a shift */
     } of[COACT__BLOCK_CLASSES];
 };
 
@@ -130,7 +131,7 @@ coact__blocks_free(struct coact__blocks *blocks, void *block,
         coact__blocks_free_slowly(blocks, block, size_class);
         return;
     }
-    struct coact__blocks_of *of = &blocks->of[size_class];
+    struct coact__blocks_of *of = &blocks->of[(size_t)size_class];
     struct coact__block *freed = block;
     freed->next = of->first;
     of->first = freed;

@@ -113,6 +113,10 @@ struct coact__runnable *
 coact__ready_pop_slowly(struct coact__ready *ready)
 {
     struct coact__runnable *r = NULL;
+    if (!coact__ready_has_slot(ready) && coact__ready_length(ready) == 0) {
+        coact__ready_leave_quickly(ready); // we have said that we are inside
+        return NULL;
+    }
     coact__bias_enter(&ready->bias);
     if (COACT__LIKELY((coact__ready_waiting(ready) & ready->urgent) == 0 &&
                       !atomic_load_explicit(&ready->bias.attention,

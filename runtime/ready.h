@@ -299,21 +299,19 @@ coact__ready_put(struct coact__ready *ready, struct coact__runnable *r)
 static inline struct coact__runnable *
 coact__ready_pop(struct coact__ready *ready)
 {
-    if (!coact__ready_has_slot(ready) && coact__ready_length(ready) == 0) {
-        return NULL;
-    }
-    if (COACT__LIKELY(coact__ready_enter_quickly(ready) &&
-                      coact__ready_has_slot(ready) &&
-                      (coact__ready_waiting(ready) & ready->urgent) == 0 &&
-                      !atomic_load_explicit(&ready->bias.attention,
-                                            memory_order_relaxed) &&
-                      ready->streak < COACT__STREAK - 1)) {
+    if (COACT__LIKELY(coact__ready_enter_quickly(ready))) {
         struct coact__runnable *r =
             atomic_load_explicit(&ready->slot, memory_order_relaxed);
-        atomic_store_explicit(&ready->slot, NULL, memory_order_relaxed);
-        ready->streak++;
-        coact__ready_leave_quickly(ready);
-        return r;
+        if (COACT__LIKELY(r != NULL &&
+                          (coact__ready_waiting(ready) & ready->urgent) == 0 &&
+                          !atomic_load_explicit(&ready->bias.attention,
+                                                memory_order_relaxed) &&
+                          ready->streak < COACT__STREAK - 1)) {
+            atomic_store_explicit(&ready->slot, NULL, memory_order_relaxed);
+            ready->streak++;
+            coact__ready_leave_quickly(ready);
+            return r;
+        }
     }
     return coact__ready_pop_slowly(ready);
 }

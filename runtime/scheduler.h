@@ -69,9 +69,9 @@ struct coact__worker {
     uint32_t index;
     uint32_t until_look; /* dispatches before we look at time and the world */
     uint32_t look_every; /* so that a look costs little, and is never late */
-    struct coact__task *left;      /* switched away from, not settled yet */
+    struct coact__task *left; /* switched away from, not settled yet */
     const void *left_to; /* where its wait returns to; NULL: nobody knows */
-    int *errno_at;                 /* of this thread */
+    int *errno_at;       /* of this thread */
     struct coact__context context; /* of the loop, while a task runs */
     struct coact__blocks blocks;
     struct coact__stack stacks[COACT__WORKER_STACKS]; /* hot ones, to hand */

@@ -51,16 +51,16 @@ struct coact__task {
     struct coact__inbox inbox;
     struct coact__inbox_node *given; /* left by who claimed it; older than what
                                         is in the inbox */
-    _Atomic uint32_t generation;     /* the owner's: the use of this memory */
+    _Atomic uint64_t whose;          /* the owner's: which use (above) of which
+                                        memory (below) this is */
+    struct coact__context context;   /* fcontext is NULL while it has no stack,
+                                      and while it is hibernated */
+    struct coact__stack stack;       /* low is NULL while it has none */
+    struct coact__scheduler *scheduler;
     _Atomic bool is_gated; /* the owner's: ask before something is pushed */
     bool on_reserve;       /* this run is its last, and must not wait */
-    struct coact__context context; /* fcontext is NULL while it has no stack,
-                                      and while it is hibernated */
-    struct coact__stack stack;     /* low is NULL while it has none */
-    struct coact__scheduler *scheduler;
-    uint32_t number;            /* the owner's: which one of his this is */
-    uint8_t stack_class;        /* set before it first runs */
-    uint8_t after;              /* enum coact__after */
+    uint8_t stack_class;   /* set before it first runs */
+    uint8_t after;         /* enum coact__after */
     _Atomic uint8_t hibernates; /* enum coact__hibernates; set by itself */
     _Atomic bool is_hibernated; /* a hint for others */
 };
