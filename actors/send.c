@@ -315,8 +315,11 @@ hand_over(struct coact__worker *worker, struct coact__actor *actor,
           struct coact__envelope *envelope)
 {
     coact__worker_count(&worker->sends, 1);
-    if (COACT__UNLIKELY(!claim_and_give(actor, &envelope->item))) {
-        return push_instead(worker, actor, envelope);
+    if (!claim_and_give(actor, &envelope->item)) {
+        return coact__inbox_push_quickly(&actor->task.inbox,
+                                         &envelope->item.node)
+                   ? 0
+                   : push_instead(worker, actor, envelope);
     }
     fetch_ahead(actor);
     coact__ready_put_next(&worker->ready, &actor->task.runnable);

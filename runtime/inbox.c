@@ -22,14 +22,15 @@
  * link written in the node is right whenever the word has the value read.
  *
  * Memory orders, by what the pair protects
- *   body    P2 release -> T1, C1 acquire.  What the sender wrote in the node.
+ *   body    P2, P4 release -> T1, C1 acquire.  What the sender wrote in the node.
  *           All writes to the word are read-modify-writes, so a later sender's
  *           P2 or a wake's W2 continues the release sequence of an earlier one.
  *   asleep  S2 release -> P2, W2, A1 acquire.  All the task did before it slept,
  *           its saved context first of all, for whoever schedules it.
  *   news    W2 release -> S3 acquire.  What the waker wrote before its wake (a
  *           reply, a flag), for the owner that looks again.
- *   P1, W1, S1 and the load before A1 are relaxed: they only feed the swap, which
+ *   P4 acquires nothing: it ends no sleep.
+ *   P1, P3, W1, S1 and the load before A1 are relaxed: they only feed the swap, which
  *   fails if they were stale (explained).  E1 is relaxed: a hint (explained).
  *   A1 releases nothing: what its caller leaves the task goes with the task, by
  *   the queue that it is put in; as a change it continues the sequence.

@@ -51,6 +51,10 @@ enum coact__inbox_result {
    atomic operation (docs/adr/0014).  A false costs nothing. */
 static inline bool coact__inbox_claim(struct coact__inbox *inbox);
 
+/* Put a message in, if its task is awake.  False: push decides. */
+static inline bool coact__inbox_push_quickly(struct coact__inbox *inbox,
+                                             struct coact__inbox_node *node);
+
 /* By the worker of a task that was switched away from and wants to listen: true,
    it sleeps.  False says nothing: sleep_by_owner decides. */
 static inline bool coact__inbox_listen_quickly(struct coact__inbox *inbox);
@@ -117,6 +121,21 @@ coact__inbox_claim(struct coact__inbox *inbox)
            atomic_compare_exchange_strong_explicit(&inbox->word, &listens, 0,
                                                    memory_order_acquire,
                                                    memory_order_relaxed); // A1
+}
+
+static inline bool
+coact__inbox_push_quickly(struct coact__inbox *inbox,
+                          struct coact__inbox_node *node)
+{
+    uintptr_t was =
+        atomic_load_explicit(&inbox->word, memory_order_relaxed); // P3
+    if ((was & COACT__INBOX_FLAGS) != 0) {
+        return false;
+    }
+    node->next = (struct coact__inbox_node *)was;
+    return atomic_compare_exchange_strong_explicit(
+        &inbox->word, &was, (uintptr_t)node, memory_order_release,
+        memory_order_relaxed); // P4
 }
 
 static inline bool

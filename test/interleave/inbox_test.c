@@ -75,7 +75,11 @@ send_letter(int from, int number)
 {
     struct letter *l = &letters[from][number];
     interleave_wrote(l);
-    enum coact__inbox_result result = coact__inbox_push(&inbox, &l->node);
+    // Every second one goes the short way, where that is open.
+    enum coact__inbox_result result =
+        number % 2 == 0 && coact__inbox_push_quickly(&inbox, &l->node)
+            ? COACT__INBOX_PUSHED
+            : coact__inbox_push(&inbox, &l->node);
     if (result == COACT__INBOX_WOKEN) {
         schedule();
     }
