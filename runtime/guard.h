@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 enum coact__guard {
     COACT__GUARD_BEST, /* begin at the top of the ladder */
@@ -43,6 +44,11 @@ void coact__guards_init(struct coact__guards *guards, enum coact__guard first,
    and touches nothing but the page: without the owner's lock.
    fails ENOMEM, and others that say that there are none such here */
 int coact__guards_light(const struct coact__guards *guards, void *page);
+
+/* The same for many pages, with one call.  False: the kernel does not take them so,
+   or has no memory; some may have a guard. */
+bool coact__guards_light_many(const struct coact__guards *guards,
+                              const struct iovec *pages, size_t count);
 
 /* The rest: `rc` is what the first half has come to, or anything but 0.  Says what
    kind it is; NONE is a success only where it is allowed.

@@ -15,6 +15,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static _Atomic unsigned long fail_at;
 static _Atomic unsigned long passed;
@@ -87,4 +89,18 @@ void
 coact__free(void *block)
 {
     free(block);
+}
+
+/* Ourselves, to process_madvise; older kernels know neither that nor most advice
+   there, and refuse it. */
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10001)
+#endif
+
+bool
+coact__advise_many(const struct iovec *pieces, size_t count, size_t bytes,
+                   int advice)
+{
+    return syscall(SYS_process_madvise, PIDFD_SELF, pieces, count, advice, 0) ==
+           (long)bytes;
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 /* NULL when there is no memory.  Free with coact__free. */
 void *coact__alloc(size_t bytes);
@@ -28,6 +29,11 @@ void *coact__realloc(void *block, size_t bytes);
 char *coact__strdup(const char *text);
 
 void coact__free(void *block);
+
+/* madvise for many pieces of memory, `bytes` in all, with one call.  False: not for
+   all of them; so it is before Linux 6.13. */
+bool coact__advise_many(const struct iovec *pieces, size_t count, size_t bytes,
+                        int advice);
 
 /*
  * The failures.  coact__fail_nth(n, sticky) makes the nth failure point from

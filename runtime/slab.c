@@ -8,7 +8,9 @@
  *
  * The first has 16 stacks, the next twice as many, up to 64 MiB: a small
  * program maps 1 MiB, and a large one never asks for so much at once that
- * overcommit_memory=2 or RLIMIT_AS refuse it.
+ * overcommit_memory=2 or RLIMIT_AS refuse it.  A very large one maps up to 16 of
+ * them ahead, where that is allowed: each mapping keeps all threads waiting that
+ * guard a stack or touch a new page meanwhile.
  *
  * Invariants
  *   B1  A slab in the table stays where it is to the end; the table too.  So a
@@ -37,6 +39,7 @@
 
 #define SLAB_MAX_BYTES ((size_t)64 << 20)
 #define SLAB_FIRST_STACKS ((size_t)16)
+#define AHEAD_MOST ((size_t)16)
 
 #define INDEX_BITS 12
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
@@ -111,6 +114,9 @@ coact__slabs_fini(struct coact__slabs *slabs)
         munmap(slabs->table[i]->base, slabs->table[i]->bytes);
         coact__free(slabs->table[i]);
     }
+    if (slabs->ahead_bytes > 0) {
+        munmap(slabs->ahead, slabs->ahead_bytes);
+    }
     coact__free(slabs->table);
 }
 
@@ -135,6 +141,25 @@ map_pages(size_t bytes)
     return base;
 }
 
+/* Memory for the nth slab, and maybe for some more. */
+static char *
+next_pages(struct coact__slabs *slabs, size_t nth, size_t bytes)
+{
+    if (slabs->ahead_bytes < bytes) {
+        // Nothing is left over: so far on, slabs are all of one size.
+        size_t several = nth / 8 < AHEAD_MOST ? nth / 8 : AHEAD_MOST;
+        slabs->ahead = several > 1 ? map_pages(several * bytes) : NULL;
+        slabs->ahead_bytes = slabs->ahead != NULL ? several * bytes : 0;
+    }
+    if (slabs->ahead_bytes < bytes) {
+        return map_pages(bytes);
+    }
+    char *pages = slabs->ahead;
+    slabs->ahead += bytes;
+    slabs->ahead_bytes -= bytes;
+    return pages;
+}
+
 static int
 grow(struct coact__slabs *slabs, size_t nth, const char **reason)
 {
@@ -151,7 +176,7 @@ grow(struct coact__slabs *slabs, size_t nth, const char **reason)
     }
     slab->count = (uint32_t)count;
     slab->bytes = count * slabs->stride;
-    slab->base = map_pages(slab->bytes);
+    slab->base = next_pages(slabs, nth, slab->bytes);
     if (slab->base == NULL) {
         coact__free(slab);
         *reason = no_space;
@@ -190,6 +215,12 @@ coact__slabs_cut(struct coact__slabs *slabs, uint32_t number)
     struct coact__slab *slab = slabs->table[number >> INDEX_BITS];
     uint32_t index = number & INDEX_MASK;
     atomic_store_explicit(&slab->cut, index + 1, memory_order_release);
+}
+
+uint32_t
+coact__slabs_left(const struct coact__slabs *slabs, uint32_t number)
+{
+    return slabs->table[number >> INDEX_BITS]->count - (number & INDEX_MASK);
 }
 
 struct coact__stack_entry *

@@ -43,6 +43,8 @@ struct coact__slabs {
     size_t stride; /* from one stack to the next, guard included */
     size_t max;
     size_t mapped_bytes;
+    char *ahead; /* mapped, for the slabs to come */
+    size_t ahead_bytes;
     _Atomic size_t count;
     struct coact__slab **table;
 };
@@ -54,11 +56,14 @@ int coact__slabs_init(struct coact__slabs *slabs, size_t stride,
 void coact__slabs_fini(struct coact__slabs *slabs);
 
 /* The number of a stack that nobody has had, in a new slab if need be.  It is
-   the caller's from coact__slabs_cut on.  *reason says what failed.
+   the caller's from coact__slabs_cut on, with all between it and that one.  *reason says what failed.
    fails ENOMEM, EAGAIN (there is no more room) */
 int coact__slabs_next(struct coact__slabs *slabs, uint32_t *number,
                       const char **reason);
 void coact__slabs_cut(struct coact__slabs *slabs, uint32_t number);
+
+/* How many there are from this one to the end of its slab. */
+uint32_t coact__slabs_left(const struct coact__slabs *slabs, uint32_t number);
 
 struct coact__stack_entry *coact__slabs_entry(const struct coact__slabs *slabs,
                                               uint32_t number);

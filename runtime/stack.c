@@ -1,8 +1,8 @@
 /*
  * stack.c - take a stack, put it back: two lists of free ones over the slabs.
  *
- * A stack is cut from its slab when it is first needed, and gets its guard
- * then.  From then on it is
+ * A stack is cut from its slab when it is first needed, or one beside it, and
+ * gets its guard then (stack_cut.c).  From then on it is
  *     BARE   cut, and there was no guard      -> USED, with the next try
  *     USED   until put                        -> WARM
  *     WARM   until get takes the last put     -> USED, or a trim -> TRIMMING
@@ -34,9 +34,6 @@
 #define COLOURS 16u
 #define COLOUR_BYTES 64u
 
-static const char no_guard[] =
-    "no guard page can be had: before Linux 6.13 each costs two mappings; "
-    "raise vm.max_map_count, use fewer actors, or allow unguarded stacks";
 static const char no_more[] = "the runtime's limit on stacks is reached";
 
 /* A stack with its guard, in whole pages; 0 if the size is out of range. */
@@ -110,8 +107,8 @@ coact__stacks_push(struct coact__stacks *s, struct coact__stack_list *list,
     list->length++;
 }
 
-static uint32_t
-pop(struct coact__stacks *s, struct coact__stack_list *list)
+uint32_t
+coact__stacks_pop(struct coact__stacks *s, struct coact__stack_list *list)
 {
     uint32_t number = list->head;
     list->head = coact__slabs_entry(&s->slabs, number)->next;
@@ -119,70 +116,29 @@ pop(struct coact__stacks *s, struct coact__stack_list *list)
     return number;
 }
 
-/* A stack that nobody has had before, or could have had. */
 static int
-cut(struct coact__stacks *s, uint32_t *number, const char **reason)
+take_locked(struct coact__stacks *s, struct coact__new_stacks *new,
+            uint32_t *number, const char **reason)
 {
-    if (s->bare.length > 0) {
-        *number = pop(s, &s->bare);
-        return 0;
-    }
-    int rc = coact__slabs_next(&s->slabs, number, reason);
-    if (rc == 0) {
-        coact__slabs_cut(&s->slabs, *number);
-    }
-    return rc;
-}
-
-static int
-take_locked(struct coact__stacks *s, uint32_t *number, bool *is_new,
-            const char **reason)
-{
-    *is_new = false;
+    new->count = 0;
     if (s->in_use == s->max_stacks) {
         *reason = no_more;
         return -EAGAIN;
     }
     if (s->warm.length > 0) {
-        *number = pop(s, &s->warm);
+        *number = coact__stacks_pop(s, &s->warm);
     } else if (s->cold.length > 0) {
-        *number = pop(s, &s->cold);
+        *number = coact__stacks_pop(s, &s->cold);
     } else {
-        int rc = cut(s, number, reason);
+        int rc = coact__stacks_cut(s, new, reason);
         if (rc != 0) {
             return rc;
         }
-        *is_new = true;
+        *number = new->first;
     }
     coact__slabs_entry(&s->slabs, *number)->state = COACT__STACK_USED;
     s->in_use++;
     return 0;
-}
-
-/* K2, of one that is ours.  Not under the lock as long as the guards are light:
-   others need new stacks as well, and a system call takes long. */
-static int
-guard(struct coact__stacks *s, uint32_t number, bool is_light,
-      const char **reason)
-{
-    char *page = coact__slabs_base(&s->slabs, number);
-    int rc = is_light ? coact__guards_light(&s->guards, page) : -ENOTSUP;
-    enum coact__guard kind = COACT__GUARD_LIGHT;
-    if (rc != 0) {
-        pthread_mutex_lock(&s->lock);
-        rc = coact__guards_install(&s->guards, page, rc, &kind);
-        if (rc != 0) {
-            coact__stacks_push(s, &s->bare, number, COACT__STACK_BARE);
-            s->in_use--;
-            *reason = no_guard;
-        }
-        pthread_mutex_unlock(&s->lock);
-    }
-    if (rc == 0) {
-        coact__slabs_entry(&s->slabs, number)->is_guarded =
-            kind != COACT__GUARD_NONE;
-    }
-    return rc;
 }
 
 static struct coact__stack
@@ -201,19 +157,18 @@ coact__stacks_get(struct coact__stacks *s, struct coact__stack *out,
                   const char **reason)
 {
     uint32_t number;
-    bool is_new;
+    struct coact__new_stacks new;
     const char *why;
     pthread_mutex_lock(&s->lock);
-    int rc = take_locked(s, &number, &is_new, &why);
-    while (rc == -EAGAIN && s->trimming > 0) {
-        // Those that are being trimmed are free, in a moment.
+    int rc = take_locked(s, &new, &number, &why);
+    while (rc != 0 && s->trimming > 0) {
+        // Those that are being trimmed, or guarded, are free in a moment.
         pthread_cond_wait(&s->trimmed, &s->lock);
-        rc = take_locked(s, &number, &is_new, &why);
+        rc = take_locked(s, &new, &number, &why);
     }
-    bool is_light = s->guards.next == COACT__GUARD_LIGHT;
     pthread_mutex_unlock(&s->lock);
-    if (rc == 0 && is_new) {
-        rc = guard(s, number, is_light, &why);
+    if (rc == 0 && new.count > 0) {
+        rc = coact__stacks_guard(s, &new, &why);
     }
     if (rc != 0) {
         if (reason != NULL) {

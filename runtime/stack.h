@@ -75,7 +75,7 @@ struct coact__stacks {
     struct coact__stack_list warm;
     struct coact__stack_list cold;
     struct coact__stack_list bare; /* cut, and no guard was to be had */
-    size_t trimming;               /* on neither list */
+    size_t trimming;               /* on no list, and soon on one */
     size_t in_use;
     _Atomic bool is_one_by_one; /* the kernel takes no runs together */
 };
@@ -130,9 +130,32 @@ bool coact__stacks_owner(const struct coact__stacks *stacks, const void *addr,
 void coact__stacks_count(struct coact__stacks *stacks,
                          struct coact__stacks_counts *out);
 
-/* Between stack.c and stack_trim.c: put a stack on a list, locked. */
+/* ---- Between the files of the allocator ---- */
+
+/* Under the lock. */
 void coact__stacks_push(struct coact__stacks *stacks,
                         struct coact__stack_list *list, uint32_t number,
                         enum coact__stack_state state);
+uint32_t coact__stacks_pop(struct coact__stacks *stacks,
+                           struct coact__stack_list *list);
+
+#define COACT__NEW_STACKS 32
+
+/* Neighbours that nobody has had; the first is to be had now. */
+struct coact__new_stacks {
+    uint32_t first;
+    uint32_t count; /* 0: none; at most COACT__NEW_STACKS */
+    bool is_light;  /* a light guard is to be tried */
+};
+
+/* Under the lock: cut some.  *reason says what failed.  fails ENOMEM, EAGAIN */
+int coact__stacks_cut(struct coact__stacks *stacks,
+                      struct coact__new_stacks *out, const char **reason);
+
+/* Without the lock: guard them, and leave all but the first to others.  On failure
+   the first is not in use any more.  fails ENOMEM */
+int coact__stacks_guard(struct coact__stacks *stacks,
+                        const struct coact__new_stacks *these,
+                        const char **reason);
 
 #endif

@@ -19,15 +19,7 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
-
-/* Ourselves, to process_madvise; older kernels know neither that nor the advice
-   there, and refuse it. */
-#ifndef PIDFD_SELF
-#define PIDFD_SELF (-10001)
-#endif
 
 /* With one call, at most. */
 #define RUNS 32
@@ -127,8 +119,8 @@ release_together(const struct coact__stacks *s, const struct run *runs,
         pages[i] = pages_of(s, &runs[i]);
         bytes += pages[i].iov_len;
     }
-    return !coact__fails() && syscall(SYS_process_madvise, PIDFD_SELF, pages,
-                                      count, MADV_DONTNEED, 0) == (long)bytes;
+    return !coact__fails() &&
+           coact__advise_many(pages, count, bytes, MADV_DONTNEED);
 }
 
 static void
