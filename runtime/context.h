@@ -83,6 +83,10 @@ void coact__context_init_thread(struct coact__context *context);
    except a thread's own on that thread. */
 void coact__context_fini(struct coact__context *context);
 
+/* It is resumed soon: have what lies on top of its stack come nearer.  A hint, also
+   while it is not known to stand still. */
+static inline void coact__context_fetch(const struct coact__context *context);
+
 /* Is that the one place where unwind tables do not hold: within a switch, behind the
    push of the return address?  A walk over the stack from there reads what is no
    frame, and may fault.  from a signal handler, of the place it interrupted */
@@ -112,6 +116,18 @@ struct coact__transfer {
 
 __attribute__((visibility("hidden"))) struct coact__transfer
 coact__jump_fcontext(void *to, void *data);
+
+static inline void
+coact__context_fetch(const struct coact__context *context)
+{
+#if COACT__TSAN
+    (void)context; // another may be leaving it: a race, if a harmless one
+#else
+    const char *top = context->fcontext;
+    __builtin_prefetch(top, 1);
+    __builtin_prefetch(top + 64, 1);
+#endif
+}
 
 /* Leave `from`, which must be the running context, and resume `to`, where this
    call's `pass` is what coact__context_switch returns.  Returns when somebody

@@ -147,7 +147,10 @@ worker_of_current(const struct coact__task *task)
 static void
 ring(struct coact__timer *timer)
 {
-    coact__task_wake(timer->subject);
+    struct coact__task *task = timer->subject;
+    // Nobody has touched it since it fell asleep, and it runs soon.
+    coact__context_fetch(&task->context);
+    coact__task_wake(task);
 }
 
 void

@@ -378,6 +378,9 @@ move(struct coact__wheel *wheel, struct coact__wheel_cell cell)
         __builtin_prefetch(record->owner, 1); // pop comes next
     }
     if (append(wheel, list, cell)) {
+        if (list <= DIGIT_MASK) {
+            __builtin_prefetch(record); // it is due within this turn of the hand
+        }
         return;
     }
     struct coact__wheel_entry *entry = record->owner;
