@@ -168,11 +168,10 @@ coact__task_wait(struct coact__task *task, enum coact__inbox_flag how,
     }
     struct coact__timer alarm = {.fire = ring, .subject = task};
     coact__timer_arm(&worker->timers, &alarm, deadline_ns);
-    worker =
-        coact__task_leave(worker, task,
-                          how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN
-                                                        : COACT__AFTER_DEAF,
-                          NULL);
+    worker = coact__task_leave(
+        worker, task,
+        how == COACT__INBOX_LISTENING ? COACT__AFTER_LISTEN : COACT__AFTER_DEAF,
+        NULL);
     if (coact__timer_cancel(&alarm)) {
         coact__task_note_delay(worker, task);
     } else {

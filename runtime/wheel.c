@@ -379,7 +379,8 @@ move(struct coact__wheel *wheel, struct coact__wheel_cell cell)
     }
     if (append(wheel, list, cell)) {
         if (list <= DIGIT_MASK) {
-            __builtin_prefetch(record); // it is due within this turn of the hand
+            __builtin_prefetch(
+                record); // it is due within this turn of the hand
         }
         return;
     }
