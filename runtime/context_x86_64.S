@@ -33,7 +33,9 @@ coact__context_start:
 
 /*
  * What the compiler jumps to, in place of `ret`, at the end of a function with
- * COACT__RETURNS_BY_JUMP (context.h).  %rcx holds nothing that is returned.
+ * COACT__RETURNS_BY_JUMP (context.h).  The address stays where it is for the one
+ * instruction, in the 128 bytes below the stack that signals leave alone: thus the
+ * unwind tables can tell where it is.
  */
     .globl  __x86_return_thunk
     .hidden __x86_return_thunk
@@ -41,10 +43,9 @@ coact__context_start:
     .p2align 4
 __x86_return_thunk:
     .cfi_startproc
-    popq    %rcx
+    addq    $8, %rsp
     .cfi_adjust_cfa_offset -8
-    .cfi_register rip, rcx
-    notrack jmp *%rcx
+    notrack jmp *-8(%rsp)
     .cfi_endproc
     .size   __x86_return_thunk, . - __x86_return_thunk
 

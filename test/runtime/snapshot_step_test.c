@@ -14,6 +14,8 @@
 #include "test/support/suite.h"
 #include "test/support/valgrind.h"
 
+#include <limits.h>
+
 #if defined(__x86_64__) && !COACT__ASAN && !COACT__TSAN
 #define CAN_STEP 1
 #else
@@ -26,6 +28,7 @@ enum { STACK_BYTES = 64 << 10, SWITCHES = 20 };
 static struct coact__context home, guest;
 static unsigned steps, in_the_gap;
 static int deepest, deepest_in_the_gap;
+static volatile int shallowest;
 
 #define TRAP_FLAG 0x100
 
@@ -42,6 +45,7 @@ on_step(int sig, siginfo_t *info, void *context)
             cell.count > deepest_in_the_gap ? cell.count : deepest_in_the_gap;
     }
     deepest = cell.count > deepest ? cell.count : deepest;
+    shallowest = cell.count < shallowest ? cell.count : shallowest;
 }
 
 static inline void
@@ -55,6 +59,25 @@ set_trap(bool is_on)
                      : "r"(~(uintptr_t)TRAP_FLAG),
                        "r"(is_on ? (uintptr_t)TRAP_FLAG : 0)
                      : "memory", "cc");
+}
+
+static void
+trap_each_step(void)
+{
+    (void)_Unwind_Backtrace(stop_at_once, NULL);
+    const struct sigaction action = {.sa_sigaction = on_step,
+                                     .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    ck_assert_int_eq(sigaction(SIGTRAP, &action, NULL), 0);
+    steps = in_the_gap = 0;
+    deepest = deepest_in_the_gap = 0;
+    shallowest = INT_MAX;
+    set_trap(true);
+}
+
+static COACT__RETURNS_BY_JUMP __attribute__((noinline)) int
+add(int a, int b)
+{
+    return a + b;
 }
 
 static void
@@ -79,11 +102,7 @@ START_TEST(every_instruction_of_a_switch_can_be_interrupted_for_a_look)
     coact__context_init_thread(&home);
     coact__context_make(&guest, stack, sizeof(stack), switch_back, NULL);
     coact__context_switch(&home, &guest, NULL);
-    (void)_Unwind_Backtrace(stop_at_once, NULL);
-    const struct sigaction action = {.sa_sigaction = on_step,
-                                     .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    ck_assert_int_eq(sigaction(SIGTRAP, &action, NULL), 0);
-    set_trap(true);
+    trap_each_step();
     for (int i = 0; i < SWITCHES; i++) {
         coact__context_switch(&home, &guest, NULL);
     }
@@ -99,5 +118,28 @@ START_TEST(every_instruction_of_a_switch_can_be_interrupted_for_a_look)
 }
 END_TEST
 
+START_TEST(a_return_by_a_jump_can_be_interrupted_for_a_look)
+{
+#if CAN_STEP
+    if (is_on_valgrind()) {
+        return; // it has no such flag
+    }
+    struct coact__altstack altstack;
+    coact__altstack_open(&altstack);
+    trap_each_step();
+    int sum = add(add(1, 2), 3);
+    int least = shallowest; // what ends the steps pushes something
+    set_trap(false);
+    ck_assert_int_eq(sum, 6);
+    ck_assert_uint_gt(steps, 8);
+    // The function and all of its callers, or its callers alone.
+    ck_assert_int_gt(least, 2);
+    ck_assert_int_le(deepest, least + 1);
+    coact__altstack_close(&altstack);
+#endif
+}
+END_TEST
+
 SUITE_MAIN("snapshot_step",
-           every_instruction_of_a_switch_can_be_interrupted_for_a_look)
+           every_instruction_of_a_switch_can_be_interrupted_for_a_look,
+           a_return_by_a_jump_can_be_interrupted_for_a_look)
