@@ -101,40 +101,57 @@ see_kill(struct coact__actor *actor)
     }
 }
 
-/* Is all of it for us, and messages?  Then it stays the list that it is; *last
-   and *count are of that list. */
-static bool
-is_plain(const struct coact__actor *actor, struct coact__inbox_node *node,
-         struct coact__envelope **last, uint32_t *count)
+/* What has come, oldest first. */
+struct arrivals {
+    struct coact__inbox_node *first, *last;
+    uint32_t count;
+    bool is_plain; /* all of it is for us, and messages */
+};
+
+static inline void
+put_in_front(struct arrivals *all, struct coact__inbox_node *node,
+             uint32_t generation)
+{
+    const struct coact__item *item = (struct coact__item *)node;
+    all->is_plain &=
+        item->kind <= COACT__KIND_REQUEST && item->generation == generation;
+    all->count++;
+    node->next = all->first;
+    all->first = node;
+}
+
+/* In one passage: of a long list each is a miss of the cache. */
+static struct arrivals
+take_all(struct coact__actor *actor)
 {
     uint32_t generation = coact__generation_of(actor);
-    uint32_t n = 0;
-    struct coact__item *item;
-    do {
-        item = (struct coact__item *)node;
-        if (item->kind > COACT__KIND_REQUEST ||
-            item->generation != generation) {
-            return false;
-        }
-        n++;
-        node = node->next;
-    } while (node != NULL);
-    *last = coact__envelope_of_item(item);
-    *count = n;
-    return true;
+    struct coact__inbox_node *given;
+    struct coact__inbox_node *node = coact__task_take(&actor->task, &given);
+    struct arrivals all = {.last = node != NULL ? node : given,
+                           .is_plain = true};
+    while (node != NULL) {
+        struct coact__inbox_node *older = node->next;
+        put_in_front(&all, node, generation);
+        node = older;
+    }
+    if (given != NULL) {
+        put_in_front(&all, given, generation);
+    }
+    return all;
 }
 
 static void
-enqueue_all(struct coact__actor *actor, struct coact__envelope *first,
-            struct coact__envelope *last, uint32_t count)
+enqueue_all(struct coact__actor *actor, const struct arrivals *all)
 {
+    struct coact__item *first = (struct coact__item *)all->first;
+    struct coact__item *last = (struct coact__item *)all->last;
     if (actor->first == NULL) {
-        actor->first = first;
+        actor->first = coact__envelope_of_item(first);
     } else {
-        actor->last->item.node.next = &first->item.node;
+        actor->last->item.node.next = all->first;
     }
-    actor->last = last;
-    coact__change_pending(actor, count);
+    actor->last = coact__envelope_of_item(last);
+    coact__change_pending(actor, all->count);
 }
 
 static void
@@ -157,18 +174,14 @@ void
 coact__drain_all(struct coact__actor *actor)
 {
     see_kill(actor);
-    struct coact__inbox_node *node = coact__task_take(&actor->task);
-    if (node == NULL) {
+    struct arrivals all = take_all(actor);
+    if (all.count == 0) {
         return;
     }
-    struct coact__envelope *last;
-    uint32_t count;
-    if (COACT__LIKELY(!coact__is_fair(actor)) &&
-        is_plain(actor, node, &last, &count)) {
-        enqueue_all(actor, coact__envelope_of_item((struct coact__item *)node),
-                    last, count);
+    if (COACT__LIKELY(all.is_plain && !coact__is_fair(actor))) {
+        enqueue_all(actor, &all);
     } else {
-        sort_all(actor, node);
+        sort_all(actor, all.first);
     }
 }
 

@@ -4,8 +4,8 @@
  *     word = newest node | flags      node -> older -> ... -> oldest -> NULL
  *
  * Senders put their node in front; the owner takes the whole list at once and
- * turns it round, so a burst of n messages costs the owner one atomic operation,
- * and none per message.
+ * turns it round, as he goes along it anyway; so a burst of n messages costs him
+ * one atomic operation, and none per message.
  *
  * Invariants
  *   I1  LISTENING and DEAF are set by the owner's worker only, after the task's
@@ -29,13 +29,13 @@
  *           its saved context first of all, for whoever schedules it.
  *   news    W2 release -> S3 acquire.  What the waker wrote before its wake (a
  *           reply, a flag), for the owner that looks again.
- *   P4 acquires nothing: it ends no sleep.
  *   P1, P3, W1, S1 and the load before A1 are relaxed: they only feed the swap, which
  *   fails if they were stale (explained).  E1 is relaxed: a hint (explained).
  *   A1 releases nothing: what its caller leaves the task goes with the task, by
  *   the queue that it is put in; as a change it continues the sequence.
- *   O1 is release: a sender that still holds the address of the slot's former
- *   actor may push at once, and must see the slot as its new owner made it.
+ *   O1 is release, to P2 and P4: a sender that still holds the address of the
+ *   slot's former actor may push at once, and must see the slot as its new owner
+ *   made it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -115,9 +115,8 @@ coact__inbox_wake_from_any(struct coact__inbox *inbox)
     return (was & ASLEEP) != 0;
 }
 
-/* The list arrives newest first; we hand it out oldest first. */
-static struct coact__inbox_node *
-turn_round(struct coact__inbox_node *newest)
+struct coact__inbox_node *
+coact__inbox_turn_round(struct coact__inbox_node *newest)
 {
     struct coact__inbox_node *oldest = NULL;
     while (newest != NULL) {
@@ -137,7 +136,7 @@ coact__inbox_take_by_owner(struct coact__inbox *inbox)
     }
     uintptr_t was = atomic_fetch_and_explicit(&inbox->word, FLAGS,
                                               memory_order_acquire); // T1
-    return turn_round(newest_of(was));
+    return newest_of(was);
 }
 
 bool
@@ -168,5 +167,5 @@ coact__inbox_close_by_owner(struct coact__inbox *inbox)
 {
     uintptr_t was = atomic_exchange_explicit(&inbox->word, COACT__INBOX_CLOSED,
                                              memory_order_acquire); // C1
-    return turn_round(newest_of(was));
+    return coact__inbox_turn_round(newest_of(was));
 }

@@ -74,9 +74,13 @@ enum coact__inbox_result coact__inbox_signal(struct coact__inbox *inbox,
    caller, alone, must schedule it. */
 bool coact__inbox_wake_from_any(struct coact__inbox *inbox);
 
-/* By the task: take all that has arrived, oldest first; NULL if nothing. */
+/* By the task: take all that has arrived, newest first; NULL if nothing. */
 struct coact__inbox_node *
 coact__inbox_take_by_owner(struct coact__inbox *inbox);
+
+/* Turn such a list round: oldest first. */
+struct coact__inbox_node *
+coact__inbox_turn_round(struct coact__inbox_node *newest);
 
 /* By the task, before it looks at all that it is about to wait for: what it was
    woken for so far does not keep it from its next sleep. */
@@ -87,7 +91,8 @@ static inline void coact__inbox_look_by_owner(struct coact__inbox *inbox);
 bool coact__inbox_sleep_by_owner(struct coact__inbox *inbox,
                                  enum coact__inbox_flag how);
 
-/* By the task, at its end: refuse what comes from now on, and take the rest. */
+/* By the task, at its end: refuse what comes from now on, and take the rest,
+   oldest first. */
 struct coact__inbox_node *
 coact__inbox_close_by_owner(struct coact__inbox *inbox);
 
@@ -134,7 +139,7 @@ coact__inbox_push_quickly(struct coact__inbox *inbox,
     }
     node->next = (struct coact__inbox_node *)was;
     return atomic_compare_exchange_strong_explicit(
-        &inbox->word, &was, (uintptr_t)node, memory_order_release,
+        &inbox->word, &was, (uintptr_t)node, memory_order_acq_rel,
         memory_order_relaxed); // P4
 }
 

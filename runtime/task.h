@@ -80,18 +80,14 @@ bool coact__task_start(struct coact__task *task);
 /* End its sleep, or prevent the next.  from any */
 void coact__task_wake(struct coact__task *task);
 
-/* All that has arrived, oldest first; NULL if nothing.  By the task itself. */
+/* All that has arrived, newest first, but for what was given, which is older than
+   all; NULL if nothing.  By the task itself. */
 static inline struct coact__inbox_node *
-coact__task_take(struct coact__task *task)
+coact__task_take(struct coact__task *task, struct coact__inbox_node **given)
 {
-    struct coact__inbox_node *given = task->given;
-    struct coact__inbox_node *rest = coact__inbox_take_by_owner(&task->inbox);
-    if (given == NULL) {
-        return rest;
-    }
+    *given = task->given;
     task->given = NULL;
-    given->next = rest;
-    return given;
+    return coact__inbox_take_by_owner(&task->inbox);
 }
 
 /* How it waits if it listens without a deadline: nothing but the inbox points to

@@ -117,7 +117,8 @@ receive_four(int self)
 {
     (void)self;
     while (delivered < 4) {
-        struct coact__inbox_node *list = coact__inbox_take_by_owner(&inbox);
+        struct coact__inbox_node *list =
+            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
         if (list != NULL) {
             read_letters(list);
         } else {
@@ -147,7 +148,8 @@ receive_one_and_close(int self)
 {
     (void)self;
     while (delivered < 1) {
-        struct coact__inbox_node *list = coact__inbox_take_by_owner(&inbox);
+        struct coact__inbox_node *list =
+            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
         if (list != NULL) {
             read_letters(list);
         } else {
@@ -298,20 +300,21 @@ sleep_deaf_until_killed(int self)
 {
     (void)self;
     while (last[1] < 0) {
-        struct coact__inbox_node *list = coact__inbox_take_by_owner(&inbox);
+        struct coact__inbox_node *list =
+            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
         if (list != NULL) {
             read_letters(list);
         } else {
             sleep_once(COACT__INBOX_DEAF);
         }
     }
-    read_letters(coact__inbox_take_by_owner(&inbox));
+    read_letters(coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox)));
 }
 
 static void
 three_arrived_in_the_end(void)
 {
-    read_letters(coact__inbox_take_by_owner(&inbox));
+    read_letters(coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox)));
     INTERLEAVE_CHECK(delivered == 3);
 }
 
@@ -452,7 +455,14 @@ take_all(void)
     if (task.given != NULL) {
         interleave_wrote(&task.given);
     }
-    read_letters(coact__task_take(&task));
+    struct coact__inbox_node *given;
+    struct coact__inbox_node *list =
+        coact__inbox_turn_round(coact__task_take(&task, &given));
+    if (given != NULL) {
+        given->next = list;
+        list = given;
+    }
+    read_letters(list);
     INTERLEAVE_CHECK(task.given == NULL);
 }
 

@@ -132,7 +132,8 @@ receive_round(int round)
     atomic_store_explicit(&refusals, 0, memory_order_relaxed);
     coact__inbox_open(&inbox);
     while (n < CLOSE_AFTER) {
-        struct coact__inbox_node *list = coact__inbox_take_by_owner(&inbox);
+        struct coact__inbox_node *list =
+            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
         if (list != NULL) {
             n += read_letters(list, round);
         } else {
