@@ -1,16 +1,12 @@
 /*
  * inmate.c - the inside of an isolated child's process.
  *
- * The process is there for one actor, the body.  Its supervisor is the warden,
- * which tells the guardian what happens to the body and the body what the
- * guardian wants.  When the body has ended, everything else in the process is
- * asked to end too, and the process ends with exit code 0: its reason has been
- * said, and a code would only contradict it.
+ * The process is there for one actor, the body, whose supervisor is the warden.
+ * When the body has ended, everything else in the process is asked to end too, and
+ * the process ends with exit code 0: its reason has been said, and a code would
+ * only contradict it.
  *
  * What goes wrong before there is a body is said as if it were the body's end.
- *
- * The warden's mailbox begins as a supervisor's does, so that coact_started in
- * the body finds its way.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,30 +15,15 @@
 #include "actors/isolated_sweeper.h"
 #include "actors/node.h"
 #include "actors/stuck.h"
-#include "actors/supervisor_mail.h"
+#include "actors/warden.h"
 #include "mailbox/codec.h"
 #include "runtime/memory.h"
-#include "runtime/oracle.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-struct coact__warden_news {
-    struct coact__packet packet;
-};
-COACT__DECLARE(coact__warden_news);
-COACT__DESCRIPTOR(coact__warden_news, 0, 0, 0, 0, 1);
-typedef struct coact_no_reply coact_reply_of_coact__warden_news;
-
-COACT_MAILBOX(coact__warden, coact__sup_request, coact__sup_news,
-              coact__warden_news);
-
-_Static_assert(offsetof(struct coact__warden_accepts, coact__sup_news) ==
-                   offsetof(struct coact__supervisor_accepts, coact__sup_news),
-               "coact_started sends it under a supervisor's number");
 
 /* When a stop is late, how long the rest of the process gets. */
 #define CLOSE_NS COACT_SECONDS(1)
@@ -54,259 +35,8 @@ struct inmate {
     const struct coact_body *body;
     void *arg; /* the body's; NULL: none */
     struct coact_runtime *runtime;
-    coact_ref warden;
-
-    // The warden's.
-    coact_ref actor;
-    coact_monitor_id monitor;
-    bool has_told_start;
-    int64_t busy_since_ns; /* 0: the body waited when we last looked */
-    int64_t waited_ns;     /* when its last wait before that began */
-
-    pthread_mutex_t lock;
-    pthread_cond_t over;
-    bool is_over; /* under lock: the warden has ended */
+    struct coact__ward ward;
 };
-
-/* ---- Words to the guardian ----------------------------------------------- */
-
-/* The queue has room for thousands; who does not read them is about to die. */
-static void
-tell(struct inmate *inmate, const struct coact__packet *packet)
-{
-    (void)!coact__process_child_send(inmate->line, packet, sizeof(*packet));
-}
-
-static void
-tell_end(struct inmate *inmate, const struct coact_reason *reason)
-{
-    struct coact__packet packet = {.kind = COACT__PACKET_END,
-                                   .reason = *reason};
-    tell(inmate, &packet);
-}
-
-static void
-tell_failure(struct inmate *inmate, int code, const char *what)
-{
-    struct coact_reason reason = {.code = code};
-    snprintf(reason.text, sizeof(reason.text), "%s: %s", what,
-             coact_strerror(code));
-    tell_end(inmate, &reason);
-}
-
-static void
-tell_start(struct inmate *inmate)
-{
-    struct coact__packet packet = {.kind = COACT__PACKET_STARTED,
-                                   .ref = inmate->actor};
-    if (!inmate->has_told_start) {
-        inmate->has_told_start = true;
-        tell(inmate, &packet);
-    }
-}
-
-/* How long the body has been running without a wait; 0 if it waits.  Each wait
-   leaves its time, so a time that stands still means that there was none. */
-static int64_t
-busy_ns(struct inmate *inmate)
-{
-    struct coact__actor *actor = coact__slot_of(inmate->runtime, inmate->actor);
-    // Relaxed: how long is a measure, not a decision about data.
-    if (!coact__is_current(actor, inmate->actor) ||
-        atomic_load_explicit(&actor->doing, memory_order_relaxed) != NULL) {
-        inmate->busy_since_ns = 0;
-        return 0;
-    }
-    int64_t now_ns = coact__oracle_now_ns();
-    int64_t waited_ns = coact__since_ns(actor);
-    if (inmate->busy_since_ns == 0 || waited_ns != inmate->waited_ns) {
-        inmate->busy_since_ns = now_ns;
-        inmate->waited_ns = waited_ns;
-    }
-    return now_ns - inmate->busy_since_ns;
-}
-
-static void
-tell_beat(struct inmate *inmate)
-{
-    struct coact__packet packet = {.kind = COACT__PACKET_BEAT,
-                                   .ns = busy_ns(inmate)};
-    tell(inmate, &packet);
-}
-
-/* ---- Words from the guardian --------------------------------------------- */
-
-static void
-heard(void *owner, const void *bytes, size_t len)
-{
-    struct inmate *inmate = owner;
-    struct coact__warden_news news;
-    if (!coact__packet_get(&news.packet, bytes, len)) {
-        return;
-    }
-    // The channel's own thread, which may speak for this runtime.
-    (void)!coact_attach(inmate->runtime);
-    coact__warden_ref warden = {.ref = inmate->warden};
-    int rc = coact__send(warden.ref, &coact_type_coact__warden_news,
-                         COACT__NUMBER(warden, coact__warden_news), &news);
-    if (rc == -ENOMEM && news.packet.kind == COACT__PACKET_STOP) {
-        coact_kill(inmate->warden);
-    }
-}
-
-static void
-obey(struct inmate *inmate, const struct coact__packet *packet)
-{
-    switch (packet->kind) {
-    case COACT__PACKET_STOP:
-        // As the body's supervisor: trapping buys it its grace, not its life.
-        if (coact_signal_exit(inmate->actor,
-                              packet->reason.code == COACT_NORMAL
-                                  ? COACT_SHUTDOWN
-                                  : packet->reason.code,
-                              packet->reason.text) < 0) {
-            coact_kill(inmate->actor);
-        }
-        break;
-    case COACT__PACKET_PEER:
-        // Without it, messages to that sibling are refused, and say so.
-        (void)!coact__node_add(inmate->runtime, packet->node, packet->address);
-        break;
-    case COACT__PACKET_GONE:
-        coact__node_remove(inmate->runtime, packet->node);
-        break;
-    default:
-        break;
-    }
-}
-
-/* ---- The warden ---------------------------------------------------------- */
-
-static int
-spawn_body(struct inmate *inmate)
-{
-    const struct coact__sentence *sentence = &inmate->sentence;
-    const struct coact_options options = {
-        .label = sentence->label,
-        .name = sentence->name,
-        .stack_bytes = sentence->stack_bytes,
-        .mailbox_messages = sentence->mailbox_messages,
-        .overflow = (enum coact_overflow)sentence->overflow,
-        .trap_exit = sentence->trap_exit,
-        .hibernate = (enum coact_hibernate)sentence->hibernate,
-        .pinned = sentence->pinned,
-        .monitor = &inmate->monitor,
-    };
-    return coact__spawn_child(inmate->body->mailbox, inmate->body->body,
-                              inmate->arg, &options, sentence->grace_ns,
-                              &inmate->actor);
-}
-
-static int64_t
-next_beat_ns(const struct inmate *inmate)
-{
-    return inmate->sentence.hang_ns > 0
-               ? coact_in_ns(inmate->sentence.hang_ns / 4)
-               : COACT_FOREVER;
-}
-
-/* Until something comes; false: there is nothing more to watch. */
-static bool
-watch_once(coact__warden_self self, struct inmate *inmate, int64_t *beat_ns)
-{
-    bool goes_on = true;
-    COACT_RECEIVE(self, *beat_ns) {
-    case COACT_ON(coact__warden_news, m): {
-        obey(inmate, &m->packet);
-    } break;
-    case COACT_ON(coact__sup_news, m): {
-        if (m->kind == COACT__SUP_NEWS_STARTED) {
-            tell_start(inmate);
-        }
-    } break;
-    case COACT_ON(coact__sup_request, m): {
-        // There is no list of children to be changed or looked at.
-        (void)coact_reply(m, .code = -ENOTSUP);
-    } break;
-    case COACT_ON_DOWN(d): {
-        if (d->monitor.id == inmate->monitor.id) {
-            tell_end(inmate, &d->reason);
-            goes_on = false;
-        }
-    } break;
-    case COACT_ON_EXIT(e): {
-        (void)e; // the body's end comes as a DOWN, too
-    } break;
-    case COACT_ON_TIMEOUT:
-        tell_beat(inmate);
-        *beat_ns = next_beat_ns(inmate);
-        break;
-    case COACT_ON_CANCELLED:
-        goes_on = false;
-        break;
-    }
-    return goes_on;
-}
-
-static void
-watch_body(coact__warden_self self, struct inmate *inmate)
-{
-    int64_t beat_ns = next_beat_ns(inmate);
-    while (watch_once(self, inmate, &beat_ns)) {
-    }
-}
-
-static void
-warden_body(coact__warden_self self, void *arg)
-{
-    struct inmate *inmate = arg;
-    int rc = spawn_body(inmate);
-    if (rc < 0) {
-        tell_failure(inmate, rc, "the body cannot be spawned");
-        return;
-    }
-    if (!inmate->sentence.wait_init) {
-        tell_start(inmate);
-    }
-    watch_body(self, inmate);
-}
-
-static void
-warden_has_ended(void *arg)
-{
-    struct inmate *inmate = arg;
-    pthread_mutex_lock(&inmate->lock);
-    inmate->is_over = true;
-    // Under the lock: the waiter goes on as soon as it is released.
-    pthread_cond_signal(&inmate->over);
-    pthread_mutex_unlock(&inmate->lock);
-}
-
-static int
-run_warden(struct inmate *inmate)
-{
-    coact__warden_ref warden;
-    const struct coact_options options = {.label = "warden",
-                                          .trap_exit = true,
-                                          .runtime = inmate->runtime,
-                                          .destroy_arg = warden_has_ended};
-    int rc =
-        coact__spawn(&coact__warden_coact_mailbox, (void (*)(void))warden_body,
-                     inmate, &options, &warden.ref);
-    if (rc < 0) {
-        return rc;
-    }
-    inmate->warden = warden.ref;
-    rc = coact__process_child_listen(inmate->line, heard, inmate);
-    pthread_mutex_lock(&inmate->lock);
-    while (!inmate->is_over) {
-        pthread_cond_wait(&inmate->over, &inmate->lock);
-    }
-    pthread_mutex_unlock(&inmate->lock);
-    return rc;
-}
-
-/* ---- The process --------------------------------------------------------- */
 
 static int
 find_body(struct inmate *inmate)
@@ -402,10 +132,23 @@ join_cluster(struct inmate *inmate)
     }
     struct coact__packet hello = {.kind = COACT__PACKET_HELLO,
                                   .node = runtime->node};
-    tell(inmate, &hello);
+    coact__warden_tell(inmate->line, &hello);
     uint32_t incarnation;
     return coact__node_await(runtime, sentence->parent_node, deadline_ns,
                              &incarnation);
+}
+
+static int
+run_warden(struct inmate *inmate)
+{
+    inmate->ward = (struct coact__ward){.runtime = inmate->runtime,
+                                        .line = inmate->line,
+                                        .sentence = &inmate->sentence,
+                                        .body = inmate->body,
+                                        .arg = inmate->arg,
+                                        .lock = PTHREAD_MUTEX_INITIALIZER,
+                                        .over = PTHREAD_COND_INITIALIZER};
+    return coact__warden_run(&inmate->ward);
 }
 
 /* What comes first, and what is told if it fails. */
@@ -425,7 +168,7 @@ serve(struct inmate *inmate)
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         int rc = steps[i].step(inmate);
         if (rc < 0) {
-            tell_failure(inmate, rc, steps[i].what);
+            coact__warden_tell_failure(inmate->line, rc, steps[i].what);
             return;
         }
     }
@@ -457,7 +200,8 @@ open_line(struct inmate *inmate)
     const void *bootstrap =
         coact__process_child_bootstrap(inmate->line, &bytes);
     if (!coact__sentence_get(&inmate->sentence, bootstrap, bytes)) {
-        tell_failure(inmate, -EPROTO, "its bootstrap cannot be read");
+        coact__warden_tell_failure(inmate->line, -EPROTO,
+                                   "its bootstrap cannot be read");
         return -EPROTO;
     }
     return 0;
@@ -478,9 +222,7 @@ coact__inmate_main(const struct coact_program *program)
     if (coact__sweeper_is_this(&sweep)) {
         coact__sweeper_main(&sweep);
     }
-    struct inmate inmate = {.program = program,
-                            .lock = PTHREAD_MUTEX_INITIALIZER,
-                            .over = PTHREAD_COND_INITIALIZER};
+    struct inmate inmate = {.program = program};
     // As in the parent; and a terminal that closes is the parent's business.
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);

@@ -389,6 +389,19 @@ await_empty(struct coact_runtime *runtime, int64_t deadline_ns)
     pthread_mutex_unlock(&runtime->lock);
 }
 
+/* Their actors are no more, and nothing of ours runs there. */
+static int
+await_pinned(struct coact_runtime *runtime, int64_t deadline_ns)
+{
+    int rc = coact__pinning_join(&runtime->scheduler, deadline_ns);
+    if (rc < 0) {
+        coact__log(runtime, COACT_LOG_ERROR,
+                   "stop: the thread of a pinned actor that has ended is still "
+                   "there; it is in the destructor of a thread-local");
+    }
+    return rc;
+}
+
 static void
 blame_call(void *context, const char *whose, int64_t since_ns)
 {
@@ -438,8 +451,10 @@ coact_stop(struct coact_runtime *runtime, int64_t deadline_ns)
         }
         return -ETIMEDOUT;
     }
-    coact__pinning_join(&runtime->scheduler);
-    int rc = await_blocking(runtime, deadline_ns);
+    int rc = await_pinned(runtime, deadline_ns);
+    if (rc == 0) {
+        rc = await_blocking(runtime, deadline_ns);
+    }
     if (rc == 0) {
         rc = coact__family_stop(runtime, deadline_ns);
     }
@@ -455,6 +470,7 @@ coact_free(struct coact_runtime *runtime)
 {
     if (!is_empty(runtime) ||
         !atomic_load_explicit(&runtime->stopping, memory_order_acquire) ||
+        coact__pinning_join(&runtime->scheduler, COACT_NOW) < 0 ||
         coact__blocking_await(&runtime->blocking, COACT_NOW) < 0) {
         return -EBUSY;
     }

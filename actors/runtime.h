@@ -132,9 +132,9 @@ coact_start(const struct coact_runtime_options *options,
 /* Ask every actor to end and wait until all have: who is supervised, in the order
    of its tree.  When three quarters of the time have passed, what is left is
    killed; with COACT_FOREVER it never is.  Then join the threads that pinned
-   actors had, and wait until every call that was given to coact_blocking has
-   returned.  -ETIMEDOUT names in the log who has
-   not ended, and the call may be repeated.
+   actors had, which may still be destroying thread-locals, and wait until every
+   call that was given to coact_blocking has returned.  -ETIMEDOUT names in the log
+   who has not ended, and the call may be repeated.
    from host, waits yes, fails ETIMEDOUT EPERM */
 COACT_API COACT_CHECKED int coact_stop(struct coact_runtime *runtime,
                                        int64_t deadline_ns);
@@ -149,8 +149,8 @@ COACT_API void coact_request_stop(struct coact_runtime *runtime);
 COACT_API bool coact_is_stopping(const struct coact_runtime *runtime);
 
 /* Free a runtime that has stopped.  -EBUSY, and nothing is freed, while actors
-   are left, or calls of coact_blocking that have not returned, or if it was never
-   stopped.
+   are left, or threads that pinned ones had, or calls of coact_blocking that have
+   not returned, or if it was never stopped.
    from host, waits no, fails EBUSY */
 COACT_API int coact_free(struct coact_runtime *runtime);
 

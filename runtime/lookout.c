@@ -37,10 +37,7 @@
 #define GAP_ALL_STUCK_NS INT64_C(5000000)
 #define GAP_TIMERS_NS INT64_C(200000)
 #define GAP_TIGHT_NS INT64_C(500000)
-#define URGENT_NS INT64_C(100000)
 #define OLD_LOOK_NS INT64_C(2000000)
-#define PROBATION_NS INT64_C(50000000)
-#define SERVE_MOST 64
 #define HABIT 4
 #define SOON 8
 
@@ -179,156 +176,7 @@ may_join(struct coact__lookout *watch, const struct sight *sight)
     return joins && coact__worker_steal_any(watch->worker);
 }
 
-/* ---- Serving ---- */
-
-/* Run one task here; then we have the place again, or another has it. */
-static bool
-serve(struct coact__worker *worker, struct coact__runnable *runnable)
-{
-    coact__place_step_aside(worker);
-    coact__worker_run_alone(worker, runnable);
-    coact__hibernate_drowsy(worker);
-    return coact__place_step_back(worker);
-}
-
-static bool
-is_urgent(const struct coact__scheduler *scheduler,
-          const struct coact__runnable *runnable)
-{
-    return (scheduler->roles.tight >> runnable->role & 1) != 0 &&
-           runnable->rank == COACT__RANK_PROMPT;
-}
-
-/* What is ready and nobody's yet; and, of those in a long run, what they have
-   queued if some of it is urgent. */
-static void
-gather(struct coact__lookout *watch, bool all, struct coact__batch *out)
-{
-    struct coact__worker *worker = watch->worker;
-    struct coact__scheduler *scheduler = worker->scheduler;
-    coact__ready_give_up_all(&worker->ready, out);
-    coact__globalq_pop_rank(&scheduler->global, COACT__RANK_PROMPT, SERVE_MOST,
-                            out);
-    uint32_t n = coact__scheduler_workers(scheduler);
-    for (uint32_t i = 0; i < n; i++) {
-        struct coact__worker *other = &scheduler->workers[i];
-        bool is_wanted = (coact__ready_waiting(&other->ready) &
-                          scheduler->roles.tight) != 0 ||
-                         (all && coact__worker_has_queued(other));
-        if (other != worker && is_wanted &&
-            coact__lookout_unmoved_ns(other, watch->now_ns) >= URGENT_NS) {
-            coact__ready_take_all(&other->ready, out);
-        }
-    }
-}
-
-/* May we, beside those that are busy, run it?  One who waited for what has come
-   behaves until he has shown otherwise. */
-static bool
-is_to_serve(struct coact__lookout *watch, const struct coact__runnable *r,
-            bool trusted)
-{
-    return is_urgent(watch->worker->scheduler, r) ||
-           (trusted && r->rank == COACT__RANK_PROMPT);
-}
-
-/* Back to the others, who may all have gone to sleep meanwhile. */
-static void
-hand_out(struct coact__scheduler *scheduler, struct coact__batch *batch)
-{
-    if (batch->first != NULL) {
-        coact__globalq_push_batch(&scheduler->global, batch);
-        coact__park_announce(scheduler);
-    }
-}
-
-/* Serve the chosen one, and put the rest where others find it before that: we may
-   not come back. */
-static bool
-serve_chosen(struct coact__lookout *watch, struct coact__runnable *chosen,
-             struct coact__batch *rest)
-{
-    struct coact__worker *worker = watch->worker;
-    hand_out(worker->scheduler, rest);
-    if (chosen == NULL) {
-        return true;
-    }
-    watch->has_served = true;
-    bool is_ours = serve(worker, chosen);
-    coact__ready_give_up_all(&worker->ready, rest);
-    hand_out(worker->scheduler, rest);
-    return is_ours;
-}
-
-/* Run what cannot wait for those that are busy; the rest is for them.  False:
-   another has our place. */
-static bool
-serve_some(struct coact__lookout *watch, const struct sight *sight,
-           bool trusted_too)
-{
-    bool is_ours = true;
-    bool has_more = true;
-    for (int i = 0; is_ours && has_more && i < SERVE_MOST; i++) {
-        struct coact__batch found = {0};
-        struct coact__batch rest = {0};
-        struct coact__runnable *chosen = NULL;
-        struct coact__runnable *r;
-        gather(watch, sight->shortest_ns >= coact__lookout_hog_ns(watch),
-               &found);
-        while ((r = coact__batch_pop(&found)) != NULL) {
-            if (chosen == NULL && is_to_serve(watch, r, trusted_too)) {
-                chosen = r;
-            } else {
-                coact__batch_append(&rest, r);
-            }
-        }
-        has_more = chosen != NULL;
-        is_ours = serve_chosen(watch, chosen, &rest);
-    }
-    return is_ours;
-}
-
-/* One who has yielded, or has had long runs, but came back from all of them.  Now
-   and then also one whose runs were long: they may have been so only because
-   there was no processor, and nobody else would ever find out. */
-static bool
-may_be_served_last(struct coact__lookout *watch,
-                   const struct coact__runnable *r)
-{
-    struct coact__parking *parking = &watch->worker->scheduler->parking;
-    if (r->is_fresh) {
-        return false;
-    }
-    if (coact__runnable_long_runs(r) < COACT__LONG_RUNS) {
-        return true;
-    }
-    if (watch->now_ns - parking->probation_ns < PROBATION_NS) {
-        return false;
-    }
-    parking->probation_ns = watch->now_ns;
-    return true;
-}
-
-/* All threads are in loops that do not end, and there are as many as may be: let
-   one more of the patient run.  False: another has our place. */
-static bool
-serve_one_patient(struct coact__lookout *watch)
-{
-    struct coact__globalq *global = &watch->worker->scheduler->global;
-    struct coact__batch found = {0};
-    struct coact__batch rest = {0};
-    struct coact__runnable *chosen = NULL;
-    coact__globalq_pop_rank(global, COACT__RANK_PATIENT, SERVE_MOST, &found);
-    struct coact__runnable *r;
-    while ((r = coact__batch_pop(&found)) != NULL) {
-        if (chosen == NULL && may_be_served_last(watch, r)) {
-            chosen = r;
-        } else {
-            coact__batch_append(&rest, r);
-        }
-    }
-    return serve_chosen(watch, chosen, &rest);
-}
+/* ---- All cores are busy ---- */
 
 /* Is there a thread that keeps the lookout when we go? */
 static bool
@@ -380,19 +228,14 @@ stand_by(struct coact__lookout *watch, const struct sight *sight,
         coact__lookout_surplus(scheduler) >= scheduler->options.stand_ins;
     bool trusted_too = sight->shortest_ns >= coact__lookout_hog_ns(watch) / 2;
     bool has_urgent =
-        scheduler->roles.tight != 0 && sight->shortest_ns >= URGENT_NS;
+        scheduler->roles.tight != 0 && sight->shortest_ns >= COACT__URGENT_NS;
     if (sight->work_waits && (trusted_too || has_urgent)) {
         *end = COACT__LOOKOUT_RESTS;
-        return serve_some(watch, sight, trusted_too) &&
-               (!at_limit ||
-                sight->shortest_ns < coact__lookout_hog_ns(watch) ||
-                serve_one_patient(watch));
+        bool all = sight->shortest_ns >= coact__lookout_hog_ns(watch);
+        return coact__serving_some(watch, trusted_too, all) &&
+               (!at_limit || !all || coact__serving_one_patient(watch));
     }
-    if (coact__worker_has_queued(worker)) {
-        struct coact__batch rest = {0};
-        coact__ready_give_up_all(&worker->ready, &rest);
-        hand_out(scheduler, &rest);
-    }
+    coact__serving_hand_out_own(worker);
     return true;
 }
 
@@ -536,7 +379,7 @@ coact__lookout_keep(struct coact__worker *worker)
             break;
         }
         if (watch.has_served) {
-            watch.gap_ns = URGENT_NS;
+            watch.gap_ns = COACT__URGENT_NS;
         }
     }
     return end;

@@ -1,8 +1,9 @@
 /*
  * lookout_parts.h - what the parts of the lookout share.
  *
- * lookout.c looks and decides; place.c is who stands where; inquiry.c asks the
- * kernel what a thread does, and reports one that does not come back.
+ * lookout.c looks and decides; place.c is who stands where; serving.c is what the
+ * lookout runs itself; inquiry.c asks the kernel what a thread does, and reports one
+ * that does not come back.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +12,9 @@
 
 #include "runtime/lookout.h"
 #include "runtime/scheduler.h"
+
+/* A run that is as long is one beside which the urgent is run. */
+#define COACT__URGENT_NS INT64_C(100000)
 
 /* What the lookout remembers from one look to the next. */
 struct coact__lookout {
@@ -110,6 +114,22 @@ bool coact__place_step_back(struct coact__worker *worker);
 
 /* Some run beside those that are counted, and do not come back either. */
 void coact__place_see_to_servers(struct coact__lookout *watch);
+
+/* ---- serving.c: what is run beside those that are busy ---- */
+
+/* Run what cannot wait for those that are busy: what is urgent, and where
+   trusted_too what had short runs.  `all`: those in a long run have queued what
+   nobody would come to, urgent or not.  The rest is put where all find it.  False:
+   another has our place. */
+bool coact__serving_some(struct coact__lookout *watch, bool trusted_too,
+                         bool all);
+
+/* All threads are in loops that do not end, and there are as many as may be: let
+   one more of the patient run.  False: another has our place. */
+bool coact__serving_one_patient(struct coact__lookout *watch);
+
+/* What our look has made ready is for those that are busy, too. */
+void coact__serving_hand_out_own(struct coact__worker *worker);
 
 /* ---- inquiry.c: what a thread does ---- */
 

@@ -40,7 +40,7 @@ struct coact__parking {
     _Atomic uint32_t stuck;         /* written under lock: workers that are */
     _Atomic uint32_t blocked; /* the same: of these, asleep in the kernel */
     _Atomic int64_t lookout_wakes_ns;
-    int64_t probation_ns; /* the lookout's; see lookout.c */
+    int64_t probation_ns; /* the lookout's; see serving.c */
     int64_t rang_ns;      /* the lookout's: a timer has called it last */
 };
 

@@ -32,6 +32,7 @@
 #include "runtime/oracle.h"
 #include "runtime/scheduler.h"
 #include "runtime/thread.h"
+#include "runtime/time.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -343,30 +344,46 @@ coact__pinning_init(struct coact__pinning *pinning, uint32_t most)
     return rc;
 }
 
-void
-coact__pinning_join(struct coact__scheduler *scheduler)
+/* True: none is left.  A thread that has left may be in the destructors of its
+   thread-locals, which are the user's and take their time. */
+static bool
+join_last(struct coact__pinning *pinning)
 {
-    struct coact__pinning *pinning = &scheduler->pinning;
     pthread_mutex_lock(&pinning->lock);
-    while (pinning->threads > 0) {
-        pthread_cond_wait(&pinning->left, &pinning->lock);
-    }
     struct coact__pinned *last = pinning->leaving;
-    pinning->leaving = NULL;
-    pthread_mutex_unlock(&pinning->lock);
-    if (last != NULL) {
-        pthread_join(last->worker.thread, NULL);
-        pthread_mutex_lock(&pinning->lock);
+    bool is_over =
+        pinning->threads == 0 &&
+        (last == NULL || pthread_tryjoin_np(last->worker.thread, NULL) == 0);
+    if (is_over && last != NULL) {
+        pinning->leaving = NULL;
         put_idle(pinning, last);
-        pthread_mutex_unlock(&pinning->lock);
     }
+    pthread_mutex_unlock(&pinning->lock);
+    return is_over;
+}
+
+/* A join with a deadline goes by the wall clock, which may be set meanwhile; the
+   one by our clock is not known to ThreadSanitizer.  So we look now and then. */
+#define LOOK_AGAIN_NS COACT_MS(1)
+
+int
+coact__pinning_join(struct coact__scheduler *scheduler, int64_t deadline_ns)
+{
+    while (!join_last(&scheduler->pinning)) {
+        if (coact__oracle_now_ns() >= deadline_ns) {
+            return -ETIMEDOUT;
+        }
+        const struct timespec a_while = {.tv_nsec = LOOK_AGAIN_NS};
+        nanosleep(&a_while, NULL);
+    }
+    return 0;
 }
 
 void
 coact__pinning_fini(struct coact__scheduler *scheduler)
 {
     struct coact__pinning *pinning = &scheduler->pinning;
-    coact__pinning_join(scheduler);
+    COACT__INVARIANT(coact__pinning_join(scheduler, COACT_FOREVER) == 0);
     while (pinning->all != NULL) {
         struct coact__pinned *pinned = pinning->all;
         pinning->all = pinned->next;

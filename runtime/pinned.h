@@ -65,10 +65,11 @@ COACT_CHECKED int coact__pinning_init(struct coact__pinning *pinning,
                                       uint32_t most);
 
 /* Wait for the threads of tasks that have ended, and join them; no other is left,
-   nor made meanwhile.  from host */
-void coact__pinning_join(struct coact__scheduler *scheduler);
+   nor made meanwhile.  May be repeated.  from host  fails ETIMEDOUT */
+COACT_CHECKED int coact__pinning_join(struct coact__scheduler *scheduler,
+                                      int64_t deadline_ns);
 
-/* The same, and free all. */
+/* The same, for as long as it takes, and free all. */
 void coact__pinning_fini(struct coact__scheduler *scheduler);
 
 /* Give a thread to a task that has not been started.  There must be less than

@@ -32,7 +32,7 @@ must(int rc)
 {
     if (rc != 0) {
         fprintf(stderr, "%s\n", coact_strerror(rc));
-        exit(1);
+        _Exit(1);
     }
 }
 
@@ -56,9 +56,8 @@ close_book(void *arg)
 static void
 read_until(const char *book, int64_t deadline_ns)
 {
-    struct search job = {.book = malloc(strlen(book) + 1)};
+    struct search job = {.book = strdup(book)};
     COACT_CHECK(job.book != NULL);
-    strcpy(job.book, book);
     int rc = coact_blocking(search, &job, sizeof(job), close_book, deadline_ns);
     if (rc == 0) {
         printf("%s has %zu letters\n", job.book, job.letters);

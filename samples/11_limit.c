@@ -24,7 +24,7 @@ must(int rc)
 {
     if (rc < 0) {
         fprintf(stderr, "%s\n", coact_strerror(rc));
-        exit(1);
+        _Exit(1);
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * transport_internal.h - the transport as its own files see it.
  *
- * transport.c is what any thread may call, link.c moves frames between wire and
- * sessions, and is the one thread's.
+ * transport.c is what any thread may call, start.c begins and ends it, link.c moves
+ * frames between wire and sessions, and is the one thread's.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -30,7 +30,7 @@ must(int rc, const char *what)
 {
     if (rc < 0) {
         fprintf(stderr, "traps: %s: %s\n", what, coact_strerror(rc));
-        exit(1);
+        _Exit(1);
     }
 }
 
@@ -158,6 +158,7 @@ show(const struct trap *trap)
     return is_shown;
 }
 
+/* NULL: there is none, and that has been said. */
 static const struct trap *
 find(const char *name)
 {
@@ -171,7 +172,7 @@ find(const char *name)
         fprintf(stderr, " %s", traps[i]->name);
     }
     fprintf(stderr, "\n");
-    exit(2);
+    return NULL;
 }
 
 int
@@ -179,7 +180,11 @@ main(int argc, char **argv)
 {
     bool is_shown = true;
     for (int i = 1; i < argc; i++) {
-        is_shown &= show(find(argv[i]));
+        const struct trap *trap = find(argv[i]);
+        if (trap == NULL) {
+            return 2;
+        }
+        is_shown &= show(trap);
     }
     for (int i = 0; argc < 2 && i < TRAPS; i++) {
         is_shown &= show(traps[i]);

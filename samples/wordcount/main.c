@@ -65,7 +65,7 @@ end_play(void *arg)
 static int
 count(struct play *play)
 {
-    struct coact_reason reason;
+    struct coact_reason reason = {.code = COACT_NORMAL};
     int rc = coact_spawn(desk, &play->scouting.desk, desk_body, &play->job);
     if (rc == 0 && !play->options.is_quiet && isatty(STDERR_FILENO) == 1) {
         rc = coact_spawn(scout, &play->scout, scout_body, &play->scouting);

@@ -119,6 +119,7 @@ options_parse(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.workers = 4, .top = 20};
     for (;;) {
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): the others are not born yet
         int option = getopt_long(argc, argv, "", known, NULL);
         if (option == -1) {
             break;

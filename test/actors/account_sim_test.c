@@ -14,6 +14,7 @@
 #include <coact/blocking.h>
 #include <coact/io.h>
 #include <coact/limit.h>
+#include <coact/server.h>
 
 #include <poll.h>
 #include <unistd.h>
@@ -218,6 +219,38 @@ START_TEST(who_was_woken_and_does_not_run_is_ready)
 }
 END_TEST
 
+/* ---- Servers ------------------------------------------------------------- */
+
+static void
+rested_handle(peer_turn self, void *state)
+{
+    *(bool *)state = true;
+    COACT_HANDLE(self) {
+    case COACT_ON(go, m):
+        (void)m;
+        break;
+    }
+    struct coact_account account = account_of(self.ref);
+    expect_ms("in receive", account.receive_ns, 3);
+    ck_assert_int_eq(account.running_ns, 0);
+    coact_exit(COACT_NORMAL);
+}
+
+START_TEST(a_server_at_rest_is_in_receive)
+{
+    struct coact_runtime *runtime = start_runtime(1);
+    peer_ref server;
+    bool was_called = false;
+    ck_assert_int_eq(coact_serve_with(peer, &server, rested_handle, &was_called,
+                                      .account = true),
+                     0);
+    join_peer(spawn_peer(sender_body, &server));
+    join_peer(server);
+    ck_assert(was_called);
+    stop_runtime(runtime);
+}
+END_TEST
+
 /* ---- From outside -------------------------------------------------------- */
 
 static void
@@ -275,15 +308,24 @@ START_TEST(a_runtime_can_account_for_all_of_its_actors)
     struct coact_runtime *runtime;
     ck_assert_int_eq(coact_start(&options, &runtime), 0);
     ck_assert_int_eq(coact_attach(runtime), 0);
+    // Some end early that came late, and are found by the same way as others.
     peer_ref refs[600];
     for (int i = 0; i < 600; i++) {
-        refs[i] = spawn_peer(i % 2 == 0 ? sleep_until_killed : nap_body, NULL);
+        refs[i] = spawn_peer(i < 300 ? sleep_until_killed : nap_body, NULL);
     }
     ck_assert_int_eq(coact_join(refs[0].ref, coact_in_ms(40), NULL),
                      -ETIMEDOUT);
     uint32_t accounts = 0;
     coact_each_actor(runtime, has_account, &accounts);
     ck_assert_uint_eq(accounts, 300);
+    for (int i = 0; i < 300; i++) {
+        ck_assert_int_eq(coact_kill(refs[i].ref), 0);
+    }
+    for (int i = 0; i < 600; i++) {
+        struct coact_account account;
+        join_peer(refs[i]);
+        ck_assert_int_eq(coact_account_of(refs[i].ref, &account), -ESRCH);
+    }
     stop_runtime(runtime);
 }
 END_TEST
@@ -306,6 +348,7 @@ END_TEST
 
 SUITE_MAIN("account_sim", every_kind_of_wait_has_its_time,
            who_was_woken_and_does_not_run_is_ready,
+           a_server_at_rest_is_in_receive,
            an_account_can_be_read_by_others_while_it_grows,
            a_runtime_can_account_for_all_of_its_actors,
            a_spawn_with_an_account_fails_whole_without_memory)

@@ -188,6 +188,39 @@ START_TEST(sixty_four_hogs_do_not_lock_out_one_that_behaves)
 }
 END_TEST
 
+static void
+yield_often(peer_self self, void *arg)
+{
+    (void)self;
+    struct life *life = arg;
+    while (!is_over() && coact_yield() == 0) {
+        atomic_fetch_add_explicit(&life->rounds, 1, memory_order_relaxed);
+    }
+}
+
+START_TEST(one_that_only_yields_goes_on_though_no_thread_more_may_compute)
+{
+    struct coact_runtime *runtime = start_hog_runtime(2);
+    struct life life = {.rounds = 0};
+    peer_ref yields = spawn_peer(yield_often, &life), hogs[64];
+    AWAIT(atomic_load_explicit(&life.rounds, memory_order_relaxed) > 100);
+    for (int i = 0; i < 64; i++) {
+        hogs[i] = spawn_peer(spin_for_ever, NULL);
+    }
+    AWAIT(stats_of(runtime).stand_ins == 8);
+    uint32_t before = atomic_load_explicit(&life.rounds, memory_order_relaxed);
+    AWAIT(atomic_load_explicit(&life.rounds, memory_order_relaxed) >
+          before + 20);
+    end_hogs();
+    (void)join_peer(yields);
+    for (int i = 0; i < 64; i++) {
+        (void)join_peer(hogs[i]);
+    }
+    await_threads_at_rest(runtime);
+    stop_runtime(runtime);
+}
+END_TEST
+
 /* Behaves for a while, then never again. */
 static void
 betray(peer_self self, void *arg)
@@ -401,6 +434,7 @@ SUITE_MAIN("hog", s50_two_actors_that_never_yield_hold_up_nobody_on_two_workers,
            s51_two_actors_in_calls_that_block_hold_up_nobody_on_two_workers,
            s51_as_many_as_there_are_spare_threads_may_block,
            sixty_four_hogs_do_not_lock_out_one_that_behaves,
+           one_that_only_yields_goes_on_though_no_thread_more_may_compute,
            one_that_betrays_the_trust_is_compensated_for_as_well,
            what_a_hog_has_sent_is_read_while_it_computes,
            no_hog_is_reported_where_outside_load_takes_the_processors,

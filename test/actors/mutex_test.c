@@ -10,7 +10,6 @@
 #include <coact/mutex.h>
 #include <coact/no_switch.h>
 #include <pthread.h>
-#include <sys/mman.h>
 
 static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t two = PTHREAD_MUTEX_INITIALIZER;
@@ -53,12 +52,8 @@ assert_names_both_places(const char *text, int line)
 START_TEST(s55_a_wait_with_a_mutex_held_aborts_and_names_both_places)
 {
     char words[1024];
-    int *line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(line, MAP_FAILED);
-    ASSERT_ABORTS(sleeps_with_two, line, words);
-    assert_names_both_places(words, *line);
-    munmap(line, sizeof(*line));
+    int line = abort_at_a_line(sleeps_with_two, words, sizeof(words));
+    assert_names_both_places(words, line);
 }
 END_TEST
 
@@ -68,8 +63,7 @@ START_TEST(a_wait_with_a_mutex_held_is_counted_and_goes_on)
         return; // in such a build a mistake ends the process
     }
     struct log_seen seen = {0};
-    int line = 0;
-    ck_assert_uint_eq(misuses_of(sleeps_with_two, &line, &seen), 1);
+    int line = misuse_at_a_line(sleeps_with_two, &seen);
     assert_names_both_places(seen.last, line);
     ck_assert(is_free(&one) && is_free(&two));
 }

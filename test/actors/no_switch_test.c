@@ -10,7 +10,6 @@
 
 #include <coact/io.h>
 #include <coact/no_switch.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- The two places ------------------------------------------------------ */
@@ -46,12 +45,8 @@ assert_names_both_places(const char *text, int line)
 START_TEST(s55_a_wait_in_a_region_aborts_and_names_both_places)
 {
     char words[1024];
-    int *line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(line, MAP_FAILED);
-    ASSERT_ABORTS(receives_inside, line, words);
-    assert_names_both_places(words, *line);
-    munmap(line, sizeof(*line));
+    int line = abort_at_a_line(receives_inside, words, sizeof(words));
+    assert_names_both_places(words, line);
 }
 END_TEST
 
@@ -61,8 +56,7 @@ START_TEST(a_wait_in_a_region_is_counted_and_goes_on_where_nothing_aborts)
         return; // in such a build a mistake ends the process
     }
     struct log_seen seen = {0};
-    int line = 0;
-    ck_assert_uint_eq(misuses_of(receives_inside, &line, &seen), 1);
+    int line = misuse_at_a_line(receives_inside, &seen);
     assert_names_both_places(seen.last, line);
 }
 END_TEST

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "test/actors/pinned_world.h"
+#include "test/actors/watched_log.h"
 
 #include "runtime/memory.h"
 
@@ -280,6 +281,59 @@ START_TEST(a_stop_names_a_pinned_actor_that_never_returns)
 }
 END_TEST
 
+static void
+block_the_thread(void *own)
+{
+    (void)own;
+    enter(0);
+}
+
+static void
+do_nothing(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+}
+
+/* Leaves a thread-local whose destructor blocks. */
+static void
+leave_something(peer_self self, void *arg)
+{
+    (void)self;
+    const pthread_key_t *key = arg;
+    ck_assert_int_eq(pthread_setspecific(*key, arg), 0);
+}
+
+/* The thread that is late is the last to end, or is waited for by that one. */
+static void
+stop_in_a_destructor(pthread_key_t key, bool is_last)
+{
+    struct log_seen seen = {0};
+    struct coact_runtime *runtime = start_as((struct coact_runtime_options){
+        .workers = 1, .log = keep_last, .log_context = &seen});
+    uint32_t before = count_entered();
+    ck_ends_well(spawn_pinned(leave_something, &key));
+    await_entered(before + 1);
+    if (!is_last) {
+        ck_ends_well(spawn_pinned(do_nothing, NULL));
+    }
+    ck_assert_int_eq(coact_stop(runtime, coact_in_ms(30)), -ETIMEDOUT);
+    ASSERT_SAYS(seen.last, "stop: the thread of a pinned actor that has ended");
+    ck_assert_int_eq(coact_free(runtime), -EBUSY);
+    set_gate(true);
+    stop_runtime(runtime);
+    set_gate(false);
+}
+
+START_TEST(a_stop_does_not_wait_for_the_destructor_of_a_thread_local_for_ever)
+{
+    pthread_key_t key;
+    ck_assert_int_eq(pthread_key_create(&key, block_the_thread), 0);
+    stop_in_a_destructor(key, true);
+    stop_in_a_destructor(key, false);
+    ck_assert_int_eq(pthread_key_delete(key), 0);
+}
+END_TEST
+
 /* ---- Polite loops ---- */
 
 static void
@@ -487,6 +541,7 @@ SUITE_MAIN("pinned_end", a_pinned_child_that_stays_is_killed_after_its_grace,
            one_that_is_killed_at_its_birth_ends_and_its_argument_goes_once,
            a_stop_ends_pinned_actors_that_wait_and_joins_their_threads,
            a_stop_names_a_pinned_actor_that_never_returns,
+           a_stop_does_not_wait_for_the_destructor_of_a_thread_local_for_ever,
            a_spawn_that_gets_no_thread_or_no_memory_leaves_nothing,
            a_loop_with_checkpoints_gets_its_ticks,
            a_failed_spawn_in_the_place_of_a_pinned_actor_counts_nobody_out,

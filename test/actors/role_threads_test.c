@@ -126,6 +126,59 @@ START_TEST(accounts_are_read_while_they_are_written)
 }
 END_TEST
 
+/* ---- An account, while it is written ------------------------------------- */
+
+#define NAPS 4000
+
+static _Atomic bool has_napped;
+
+static void
+napping_body(peer_self self, void *arg)
+{
+    (void)self, (void)arg;
+    for (int i = 0; i < NAPS; i++) {
+        ck_assert_int_eq(coact_sleep(coact_in_ns(COACT_US(50))), 0);
+    }
+    atomic_store(&has_napped, true);
+    until_go_body(self, NULL);
+}
+
+struct reading {
+    int64_t before_ns, after_ns, total_ns;
+};
+
+static struct reading
+read_account(peer_ref ref)
+{
+    struct coact_account account;
+    struct reading is = {.before_ns = coact_now_ns()};
+    ck_assert_int_eq(coact_account_of(ref.ref, &account), 0);
+    is.total_ns = account.total_ns;
+    is.after_ns = coact_now_ns();
+    return is;
+}
+
+/* It grows as time does: no nap is missing, and none is in it twice. */
+START_TEST(what_is_read_of_an_account_is_of_one_moment)
+{
+    struct coact_runtime *runtime = start_four(true);
+    atomic_store(&has_napped, false);
+    peer_ref napping = spawn_peer(napping_body, NULL);
+    struct reading was = read_account(napping);
+    while (!atomic_load(&has_napped)) {
+        struct reading is = read_account(napping);
+        ck_assert_int_ge(is.total_ns - was.total_ns,
+                         is.before_ns - was.after_ns);
+        ck_assert_int_le(is.total_ns - was.total_ns,
+                         is.after_ns - was.before_ns);
+        was = is;
+    }
+    ck_assert_int_eq(coact_send(napping, go, 0), 0);
+    join_peer(napping);
+    stop_runtime(runtime);
+}
+END_TEST
+
 /* ---- Limits -------------------------------------------------------------- */
 
 static void
@@ -226,5 +279,6 @@ END_TEST
 
 SUITE_MAIN("role_threads", s52_roles_are_lent_on_many_workers,
            accounts_are_read_while_they_are_written,
+           what_is_read_of_an_account_is_of_one_moment,
            s53_a_role_with_a_limit_keeps_it_on_many_workers,
            s53_a_limit_loses_no_slot_on_many_workers)

@@ -148,21 +148,6 @@ START_TEST(s18_servers_keep_order_and_lose_no_call_under_any_schedule)
 }
 END_TEST
 
-struct flood {
-    uint64_t turns;
-};
-static void
-flooding_handle(peer_turn self, void *state)
-{
-    struct flood *flood = state;
-    COACT_HANDLE(self) {
-    case COACT_ON(go, m): {
-        flood->turns++;
-        peer_ref me = {self.ref};
-        COACT_CHECK(coact_send(me, go, 0) == 0);
-    } break;
-    }
-}
 static void
 beside_a_flood(peer_self self, void *arg)
 {
@@ -174,7 +159,7 @@ beside_a_flood(peer_self self, void *arg)
     for (int i = 0; i < 100; i++) {
         ck_assert_int_eq(coact_yield(), 0);
     }
-    ck_assert_uint_gt(flood.turns, 64);
+    ck_assert_uint_gt(atomic_load(&flood.turns), 64);
     coact_kill(flooded.ref);
     join_peer(flooded);
 }

@@ -394,21 +394,6 @@ END_TEST
 
 /* ---- Floods -------------------------------------------------------------- */
 
-struct flood {
-    _Atomic uint64_t turns;
-};
-static void
-flooding_handle(peer_turn self, void *state)
-{
-    struct flood *flood = state;
-    COACT_HANDLE(self) {
-    case COACT_ON(go, m): {
-        atomic_fetch_add_explicit(&flood->turns, 1, memory_order_relaxed);
-        peer_ref me = {self.ref};
-        COACT_CHECK(coact_send(me, go, 0) == 0);
-    } break;
-    }
-}
 static void
 beside_a_flood(peer_self self, void *arg)
 {

@@ -105,6 +105,24 @@ tally_init(void **state)
     return coact_defer(tally_clean, tally);
 }
 
+/* A server that always has one message more: each go sends the next. */
+struct flood {
+    _Atomic uint64_t turns;
+};
+
+__attribute__((unused)) static void
+flooding_handle(peer_turn self, void *state)
+{
+    struct flood *flood = state;
+    COACT_HANDLE(self) {
+    case COACT_ON(go, m): {
+        atomic_fetch_add_explicit(&flood->turns, 1, memory_order_relaxed);
+        peer_ref me = {self.ref};
+        COACT_CHECK(coact_send(me, go, 0) == 0);
+    } break;
+    }
+}
+
 __attribute__((unused)) static bool
 is_at_rest(void *context, const struct coact_actor_info *info)
 {

@@ -11,6 +11,7 @@
 #include "test/support/death.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 
 /* The last line of the log, and how many there were. */
 __attribute__((unused)) static void
@@ -77,6 +78,32 @@ commit(void *arg)
     ck_assert_int_eq(death_with_words(commit, &(struct crime){(body), (arg)},  \
                                       (words), sizeof(words)),                 \
                      SIGABRT)
+
+/* The words of a culprit that aborts at a place that it has written to *arg; the
+   line of that place.  The process that dies shares its memory with us. */
+__attribute__((unused)) static int
+abort_at_a_line(void (*body)(peer_self self, void *arg), char *words,
+                size_t bytes)
+{
+    int *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(shared, MAP_FAILED);
+    struct crime crime = {body, shared};
+    ck_assert_int_eq(death_with_words(commit, &crime, words, bytes), SIGABRT);
+    int line = *shared;
+    munmap(shared, sizeof(*shared));
+    return line;
+}
+
+/* The same culprit where nothing aborts, which is counted and goes on; what the
+   log says of it is in seen. */
+__attribute__((unused)) static int
+misuse_at_a_line(void (*body)(peer_self self, void *arg), struct log_seen *seen)
+{
+    int line = 0;
+    ck_assert_uint_eq(misuses_of(body, &line, seen), 1);
+    return line;
+}
 
 #define ASSERT_SAYS(text, part)                                                \
     ck_assert_msg(strstr((text), (part)) != NULL, "'%s' is not in: %s",        \

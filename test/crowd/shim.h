@@ -38,6 +38,7 @@
     crowd_cond_timedwait(cond, mutex, until)
 #define pthread_create(out, attr, body, arg) crowd_thread_create(out, body, arg)
 #define pthread_join(thread, result) crowd_join(thread)
+#define pthread_tryjoin_np(thread, result) (crowd_join(thread), 0)
 #define pthread_setname_np(thread, name) ((void)(name))
 #define prctl(...) ((void)0)
 #define sched_yield() crowd_yield()

@@ -3,12 +3,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test/support/suite.h"
+#include "test/docs/manual_runtime.h"
 
 #include <coact/account.h>
 #include <coact/actor.h>
 #include <coact/limit.h>
-#include <coact/runtime.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,22 +28,11 @@ static const struct coact_role_options watched_roles[] = {
     {.name = "default", .target_ns = COACT_MS(5), .missed = missed}};
 
 static struct coact_runtime *
-open_shop(const struct coact_role_options *with, uint32_t count)
+begin_with_roles(const struct coact_role_options *with, uint32_t count)
 {
     const struct coact_runtime_options options = {.roles = with,
                                                   .role_count = count};
-    struct coact_runtime *runtime = NULL;
-    ck_assert_int_eq(coact_start(&options, &runtime), 0);
-    ck_assert_int_eq(coact_attach(runtime), 0);
-    return runtime;
-}
-
-static void
-close_shop(struct coact_runtime *runtime)
-{
-    coact_detach();
-    ck_assert_int_eq(coact_stop(runtime, COACT_FOREVER), 0);
-    ck_assert_int_eq(coact_free(runtime), 0);
+    return begin_with(&options);
 }
 
 COACT_SIGNAL(hello);
@@ -62,7 +50,7 @@ clerk_body(clerk_self self, void *arg)
 
 START_TEST(an_actor_has_a_role_and_can_change_it)
 {
-    struct coact_runtime *runtime = open_shop(roles, 2);
+    struct coact_runtime *runtime = begin_with_roles(roles, 2);
     clerk_ref out;
     int rc = coact_spawn_with(clerk, &out, clerk_body, NULL,
                               .role = coact_role_named("batch"));
@@ -70,7 +58,7 @@ START_TEST(an_actor_has_a_role_and_can_change_it)
     struct coact_reason reason;
     ck_assert_int_eq(coact_join(out.ref, COACT_FOREVER, &reason), 0);
     ck_assert_int_eq(reason.code, COACT_NORMAL);
-    close_shop(runtime);
+    end(runtime);
 }
 END_TEST
 
@@ -83,7 +71,7 @@ sleeper_body(clerk_self self, void *arg)
 
 START_TEST(how_late_actors_are_is_measured)
 {
-    struct coact_runtime *runtime = open_shop(watched_roles, 1);
+    struct coact_runtime *runtime = begin_with_roles(watched_roles, 1);
     clerk_ref out;
     ck_assert_int_eq(coact_spawn(clerk, &out, sleeper_body, NULL), 0);
     ck_assert_int_eq(coact_join(out.ref, COACT_FOREVER, NULL), 0);
@@ -92,7 +80,7 @@ START_TEST(how_late_actors_are_is_measured)
         coact_delay_ever(runtime, coact_role_named("default"), &delay), 0);
     ck_assert_uint_gt(delay.count, 0);
     ck_assert_int_lt(delay.max_ns, COACT_MS(5));
-    close_shop(runtime);
+    end(runtime);
 }
 END_TEST
 
@@ -125,7 +113,7 @@ client_body(clerk_self self, void *arg)
 
 START_TEST(a_limit_bounds_how_many_work)
 {
-    struct coact_runtime *runtime = open_shop(roles, 2);
+    struct coact_runtime *runtime = begin_with_roles(roles, 2);
     const struct coact_limit_options options = {.most = 8, .queue_most = 100};
     struct coact_limit *queries = NULL;
     int rc = coact_limit_new(&options, &queries);
@@ -139,7 +127,7 @@ START_TEST(a_limit_bounds_how_many_work)
         ck_assert_int_eq(coact_join(clients[i].ref, COACT_FOREVER, NULL), 0);
     }
     ck_assert_int_eq(coact_limit_free(queries), 0);
-    close_shop(runtime);
+    end(runtime);
 }
 END_TEST
 
@@ -147,7 +135,7 @@ END_TEST
 
 START_TEST(an_account_tells_where_the_time_went)
 {
-    struct coact_runtime *runtime = open_shop(roles, 2);
+    struct coact_runtime *runtime = begin_with_roles(roles, 2);
     clerk_ref out;
     ck_assert_int_eq(
         coact_spawn_with(clerk, &out, sleeper_body, NULL, .account = true), 0);
@@ -159,7 +147,7 @@ START_TEST(an_account_tells_where_the_time_went)
                (double)account.ask_ns / 1e9, (double)account.total_ns / 1e9);
     }
     ck_assert_int_ge(account.sleep_ns, COACT_MS(4));
-    close_shop(runtime);
+    end(runtime);
 }
 END_TEST
 

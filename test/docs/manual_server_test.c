@@ -3,29 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test/support/suite.h"
+#include "test/docs/manual_runtime.h"
 
-#include <coact/runtime.h>
 #include <coact/server.h>
 #include <coact/supervisor.h>
-
-static struct coact_runtime *
-begin(void)
-{
-    const struct coact_runtime_options options = {.log_level = COACT_LOG_NONE};
-    struct coact_runtime *runtime;
-    ck_assert_int_eq(coact_start(&options, &runtime), 0);
-    ck_assert_int_eq(coact_attach(runtime), 0);
-    return runtime;
-}
-
-static void
-end(struct coact_runtime *runtime)
-{
-    coact_detach();
-    ck_assert_int_eq(coact_stop(runtime, coact_in_ms(10000)), 0);
-    ck_assert_int_eq(coact_free(runtime), 0);
-}
 
 COACT_SIGNAL(start_now);
 COACT_MAILBOX(pair, start_now);
