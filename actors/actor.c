@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/ending.h"
 #include "actors/fair.h"
 #include "actors/hibernate.h"
 #include "actors/life.h"

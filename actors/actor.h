@@ -523,9 +523,9 @@ COACT_API void *coact__keep(void *message);
 static inline struct coact_receipt
 coact__receipt_of(struct coact_received received)
 {
-    return (struct coact_receipt){.message = received.message,
-                                  .number = (uint32_t)received.number,
-                                  .open = received.number != COACT__NO_NUMBER};
+    struct coact_receipt receipt = {received.message, (uint32_t)received.number,
+                                    received.number != COACT__NO_NUMBER, false};
+    return receipt;
 }
 
 /* The message, for the first arm that is meant. */

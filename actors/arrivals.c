@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/ending.h"
 #include "actors/fair.h"
 #include "actors/life.h"
 

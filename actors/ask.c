@@ -153,7 +153,8 @@ lose_call(struct coact_runtime *runtime, struct coact__actor *actor,
     uint64_t peer = atomic_load_explicit(&call->peer, memory_order_acquire);
     uint64_t word = atomic_load_explicit(&call->word, memory_order_acquire);
     const struct coact__request request = {
-        .caller = {runtime->node, runtime->incarnation, coact__number_of(actor), 0},
+        .caller = {runtime->node, runtime->incarnation, coact__number_of(actor),
+                   0},
         .call = number_of(word)};
     if (peer == peer_of(request.call, node) &&
         word % COACT__CALL_STATES == COACT__CALL_WAITING) {

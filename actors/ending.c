@@ -13,9 +13,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/ending.h"
+
 #include "actors/account_internal.h"
 #include "actors/fair.h"
-#include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/node.h"
 #include "actors/overflow.h"

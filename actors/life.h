@@ -536,41 +536,10 @@ bool coact__unqueue_this(struct coact__actor *actor,
 void coact__enqueue(struct coact__actor *actor,
                     struct coact__envelope *envelope);
 
-/* ---- Ending ---- */
+/* ---- Parts of one actor ---- */
 
 struct coact__extra *coact__extra_of(struct coact__actor *actor);
-
-/* Ask the actor, which is the caller, to end at its next wait. */
-void coact__ask_to_end(struct coact__actor *actor, int code, const char *text);
-
-/* An exit signal has arrived. */
-void coact__exit_signal(struct coact__actor *actor, coact_ref from,
-                        const struct coact_reason *reason,
-                        struct coact__envelope *news, bool is_explicit);
-
-/* The body has returned, or somebody called exit: run the clean-ups, tell who
-   watches, and leave the stack for ever. */
-_Noreturn void coact__finish(struct coact__actor *actor, int code,
-                             const char *text);
-
-/* The same, but for leaving the stack: what comes next is to return. */
-void coact__end_life(struct coact__actor *actor, int code, const char *text);
-
-/* The end of an actor of which nothing has to be told or undone: true.  False:
-   there is something. */
-bool coact__end_quickly(struct coact__actor *actor);
-
-/* Set the kill flag of an actor, if it is still that one, and wake it. */
-void coact__kill_local(struct coact__actor *actor, uint32_t generation);
-
-/* The same for an actor that never got a stack. */
-void coact__finish_unborn(struct coact__actor *actor, int code,
-                          const char *text);
-
-/* Where all clean-ups are called from: a frame that overflow.c knows. */
-void coact__call_cleanup(void (*fn)(void *arg), void *arg);
-
-void coact__run_defers(struct coact__actor *actor);
+void coact__arena_free(struct coact__extra *extra);
 
 /* One run of a server (server.c). */
 enum coact__after coact__server_run(struct coact__actor *actor);
@@ -579,7 +548,6 @@ enum coact__after coact__server_run(struct coact__actor *actor);
 void coact__server_turn(struct coact__actor *actor,
                         struct coact_receipt *at_hand);
 int coact__server_begin(struct coact__actor *actor, int (*init)(void **state));
-void coact__arena_free(struct coact__extra *extra);
 
 /* ---- For supervisors ---- */
 

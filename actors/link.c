@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/bond.h"
+#include "actors/ending.h"
 #include "actors/node.h"
 #include "runtime/memory.h"
 

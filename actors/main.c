@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/main.h"
+#include "actors/ending.h"
 
 #include "actors/family.h"
 #include "actors/isolated.h"

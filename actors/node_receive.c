@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/ending.h"
 #include "actors/node_names.h"
 #include "actors/node_state.h"
 #include "mailbox/codec.h"

@@ -25,6 +25,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/overflow.h"
+#include "actors/ending.h"
 
 #include "actors/life.h"
 #include "runtime/here.h"

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/ending.h"
 #include "actors/family.h"
 #include "actors/life.h"
 #include "actors/node.h"
@@ -291,8 +292,8 @@ coact__shut_down(struct coact__actor *actor, uint32_t generation)
     struct coact_runtime *runtime = coact__runtime_of(actor);
     if (is_top(actor, generation)) {
         const struct coact_reason reason = {.code = COACT_SHUTDOWN};
-        coact_ref to = {runtime->node, runtime->incarnation, coact__number_of(actor),
-                        generation};
+        coact_ref to = {runtime->node, runtime->incarnation,
+                        coact__number_of(actor), generation};
         if (coact__signal_local(runtime, (coact_ref){0}, to, &reason) < 0) {
             coact__kill_local(actor, generation);
         }

@@ -19,6 +19,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "actors/ending.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/pinned.h"

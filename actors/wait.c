@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "actors/account_internal.h"
+#include "actors/ending.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
 #include "actors/pinned.h"

@@ -42,7 +42,8 @@
 #define pthread_setname_np(thread, name) ((void)(name))
 #define prctl(...) ((void)0)
 #define sched_yield() crowd_yield()
-#define nanosleep(span, left) crowd_sleep((span)->tv_nsec)
+/* The nap of who waits for a spin lock: he is in the middle of something. */
+#define nanosleep(span, left) crowd_work((span)->tv_nsec)
 #define syscall(...) crowd_has_barrier()
 #define coact__membarrier() crowd_barrier()
 #define coact__pause() crowd_pause()

@@ -90,6 +90,12 @@ send_letter(int from, int number)
     return result;
 }
 
+static struct coact__inbox_node *
+take_in_order(void)
+{
+    return coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
+}
+
 static void
 read_letters(struct coact__inbox_node *node)
 {
@@ -117,8 +123,7 @@ receive_four(int self)
 {
     (void)self;
     while (delivered < 4) {
-        struct coact__inbox_node *list =
-            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
+        struct coact__inbox_node *list = take_in_order();
         if (list != NULL) {
             read_letters(list);
         } else {
@@ -148,8 +153,7 @@ receive_one_and_close(int self)
 {
     (void)self;
     while (delivered < 1) {
-        struct coact__inbox_node *list =
-            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
+        struct coact__inbox_node *list = take_in_order();
         if (list != NULL) {
             read_letters(list);
         } else {
@@ -300,21 +304,20 @@ sleep_deaf_until_killed(int self)
 {
     (void)self;
     while (last[1] < 0) {
-        struct coact__inbox_node *list =
-            coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox));
+        struct coact__inbox_node *list = take_in_order();
         if (list != NULL) {
             read_letters(list);
         } else {
             sleep_once(COACT__INBOX_DEAF);
         }
     }
-    read_letters(coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox)));
+    read_letters(take_in_order());
 }
 
 static void
 three_arrived_in_the_end(void)
 {
-    read_letters(coact__inbox_turn_round(coact__inbox_take_by_owner(&inbox)));
+    read_letters(take_in_order());
     INTERLEAVE_CHECK(delivered == 3);
 }
 
@@ -389,11 +392,12 @@ begin_task(void)
 }
 
 /* As coact__deliver does: the task if it listens, else its inbox. */
-static void
+static enum coact__inbox_result
 deliver(int from, int number)
 {
     struct letter *l = &letters[from][number];
     interleave_wrote(l);
+    enum coact__inbox_result result = COACT__INBOX_WOKEN;
     if (coact__inbox_claim(&task.inbox)) {
         // The one before was taken, or it would not have listened.
         interleave_read(&task.given);
@@ -401,21 +405,21 @@ deliver(int from, int number)
         l->node.next = NULL;
         interleave_wrote(&task.given);
         task.given = &l->node;
-        schedule();
-        return;
+    } else {
+        result = coact__inbox_push(&task.inbox, &l->node);
     }
-    enum coact__inbox_result result = coact__inbox_push(&task.inbox, &l->node);
-    INTERLEAVE_CHECK(result != COACT__INBOX_REFUSED);
     if (result == COACT__INBOX_WOKEN) {
         schedule();
     }
+    return result;
 }
 
 static void
 deliver_two(int self)
 {
-    deliver(self, 0);
-    deliver(self, 1);
+    for (int i = 0; i < EACH; i++) {
+        INTERLEAVE_CHECK(deliver(self, i) != COACT__INBOX_REFUSED);
+    }
 }
 
 static void
@@ -456,13 +460,9 @@ take_all(void)
         interleave_wrote(&task.given);
     }
     struct coact__inbox_node *given;
-    struct coact__inbox_node *list =
-        coact__inbox_turn_round(coact__task_take(&task, &given));
-    if (given != NULL) {
-        given->next = list;
-        list = given;
-    }
-    read_letters(list);
+    struct coact__inbox_node *rest = coact__task_take(&task, &given);
+    read_letters(given);
+    read_letters(coact__inbox_turn_round(rest));
     INTERLEAVE_CHECK(task.given == NULL);
 }
 
@@ -559,21 +559,7 @@ static void
 deliver_or_keep(int self)
 {
     for (int i = 0; i < EACH; i++) {
-        struct letter *l = &letters[self][i];
-        interleave_wrote(l);
-        if (coact__inbox_claim(&task.inbox)) {
-            l->node.next = NULL;
-            interleave_wrote(&task.given);
-            task.given = &l->node;
-            schedule();
-            continue;
-        }
-        enum coact__inbox_result result =
-            coact__inbox_push(&task.inbox, &l->node);
-        if (result == COACT__INBOX_WOKEN) {
-            schedule();
-        }
-        refused += result == COACT__INBOX_REFUSED;
+        refused += deliver(self, i) == COACT__INBOX_REFUSED;
     }
 }
 
