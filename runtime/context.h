@@ -114,6 +114,20 @@ struct coact__transfer {
     void *data; /* a handoff */
 };
 
+/*
+ * A function that waits is called by one coroutine and returns to another, as the
+ * processor sees it: the `ret` behind a switch is predicted by the call of who
+ * was left.  That is right if both called from the same place, and else costs
+ * some 25 cycles.  So who finds that they did not returns by a jump, for which
+ * there is a history.
+ */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
+    !COACT__ASAN && !COACT__TSAN
+#define COACT__RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
+#else
+#define COACT__RETURNS_BY_JUMP
+#endif
+
 __attribute__((visibility("hidden"))) struct coact__transfer
 coact__jump_fcontext(void *to, void *data);
 
@@ -166,19 +180,6 @@ coact__context_jump(void *to, void *data)
     return coact__jump_fcontext(to, data);
 #endif
 }
-
-/*
- * A function that waits is called by one coroutine and returns to another, as the
- * processor sees it: the `ret` behind a switch is predicted by the call of who
- * was left.  That is right if both called from the same place, and else costs
- * some 25 cycles.  So who finds that they did not returns by a jump, for which
- * there is a history.
- */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define COACT__RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
-#else
-#define COACT__RETURNS_BY_JUMP
-#endif
 
 /* Inline, see above. */
 static inline void *
