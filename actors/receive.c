@@ -32,7 +32,7 @@ static inline void
 hold(struct coact__envelope **list, struct coact__envelope *envelope)
 {
     struct coact__envelope *first = *list;
-    envelope->item.node.next = &first->item.node; // its first member
+    envelope->item.node.next = (void *)first; // whose first member that is
     if (COACT__UNLIKELY(first != NULL)) {
         first->back = envelope;
     }
