@@ -204,7 +204,7 @@ COACT_API void coact_detach(void);
  * from actor, waits yes, fails never
  */
 #define COACT_RECEIVE(self, deadline_ns)                                       \
-    COACT__RECEIVE(self, coact__receipt_of(COACT__RECEIVE_ANY(deadline_ns)))
+    COACT__RECEIVE(self, coact__receipt_of(coact__receive_until(deadline_ns)))
 
 /* The same for the oldest message among those named, also coact_down,
    coact_exit and coact_tick; the others stay where they are, in order.
@@ -472,12 +472,6 @@ struct coact_receipt {
              coact__r.open && coact__accepts == 0; coact__r.open = false)      \
             switch (coact__r.number)
 
-/* What most wait for has a function of its own, which need not ask. */
-#define COACT__RECEIVE_ANY(deadline_ns)                                        \
-    (__builtin_constant_p(deadline_ns) && (deadline_ns) == COACT_FOREVER       \
-         ? coact__receive_any()                                                \
-         : coact__receive((deadline_ns), 0, 0))
-
 #define COACT__CASE(message)                                                   \
     (uint32_t) __builtin_offsetof(__typeof__(*coact__accepts), message)
 
@@ -519,6 +513,15 @@ coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count);
 COACT_API struct coact_received coact__receive_any(void);
 COACT_API void coact__receipt_close(void *message, bool was_taken);
 COACT_API void *coact__keep(void *message);
+
+/* What most wait for has a function of its own, which need not ask. */
+__attribute__((always_inline)) static inline struct coact_received
+coact__receive_until(int64_t deadline_ns)
+{
+    return __builtin_constant_p(deadline_ns) && deadline_ns == COACT_FOREVER
+               ? coact__receive_any()
+               : coact__receive(deadline_ns, 0, 0);
+}
 
 static inline struct coact_receipt
 coact__receipt_of(struct coact_received received)

@@ -268,7 +268,7 @@ new_request(struct coact__actor *actor, struct coact_type *type,
     if (envelope != NULL) {
         envelope->item.number = (uint16_t)number;
         envelope->from = coact__ref_of(actor);
-        envelope->sender_role = actor->task.runnable.role + 1U;
+        envelope->item.sender_role = (uint8_t)(actor->task.runnable.role + 1U);
         *coact__request_of(envelope) = (struct coact__request){
             .caller = envelope->from, .call = call, .deadline_ns = deadline_ns};
         memcpy(coact__payload_of(envelope), payload, type->size);

@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define IN_A_BOND UINT8_MAX
+#define IN_A_BOND 7 /* no size class */
 
 void
 coact__bond_unhold(struct coact__bond *bond)
@@ -108,7 +108,7 @@ coact__bond_farewell(struct coact_runtime *runtime,
         return;
     }
     struct coact__envelope *farewell = &side->farewell.envelope;
-    farewell->item.kind = (uint8_t)kind;
+    farewell->item.kind = (uint8_t)kind & 15U;
     farewell->item.size_class = IN_A_BOND;
     farewell->from = side->owner;
     side->farewell.exit.from = side->owner;

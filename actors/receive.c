@@ -126,7 +126,7 @@ coact__forward(void *message, coact_ref to, uint32_t number)
                              message);
     }
     envelope->item.number = (uint16_t)number;
-    envelope->sender_role = actor->task.runnable.role + 1U;
+    envelope->item.sender_role = (uint8_t)(actor->task.runnable.role + 1U);
     return coact__dispatch(coact__runtime_of(actor), to, envelope);
 }
 

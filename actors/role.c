@@ -222,8 +222,8 @@ role_of(const struct coact__actor *actor,
         const struct coact__envelope *envelope)
 {
     return envelope->item.kind <= COACT__KIND_REQUEST &&
-                   envelope->sender_role != 0
-               ? (uint8_t)(envelope->sender_role - 1)
+                   envelope->item.sender_role != 0
+               ? (uint8_t)(envelope->item.sender_role - 1)
                : actor->extra->own_role;
 }
 

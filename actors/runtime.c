@@ -397,8 +397,8 @@ await_pinned(struct coact_runtime *runtime, int64_t deadline_ns)
     int rc = coact__pinning_join(&runtime->scheduler, deadline_ns);
     if (rc < 0) {
         coact__log(runtime, COACT_LOG_ERROR,
-                   "stop: the thread of a pinned actor that has ended is still "
-                   "there; it is in the destructor of a thread-local");
+                   "stop: the thread of a pinned actor that has ended has not "
+                   "left yet; is it in the destructor of a thread-local?");
     }
     return rc;
 }

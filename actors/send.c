@@ -181,7 +181,8 @@ envelope_with(struct coact_runtime *runtime, struct coact_type *type,
     envelope->item.number = (uint16_t)number;
     const struct coact__actor *self = coact__actor_here();
     envelope->from = coact_self();
-    envelope->sender_role = self != NULL ? self->task.runnable.role + 1U : 0;
+    envelope->item.sender_role =
+        self != NULL ? (uint8_t)(self->task.runnable.role + 1U) : 0;
     memcpy(coact__payload_of(envelope), payload, type->size);
     return envelope;
 }
@@ -302,7 +303,7 @@ write_envelope(const struct coact__worker *worker, coact_ref to,
     const struct coact__task *self = coact__worker_current(worker);
     envelope->item.number = (uint16_t)number;
     envelope->item.generation = to.generation;
-    envelope->sender_role = self->runnable.role + 1U;
+    envelope->item.sender_role = (uint8_t)(self->runnable.role + 1U);
     uint64_t whose = atomic_load_explicit(&self->whose, memory_order_relaxed);
     memcpy(&envelope->from.node, &runtime->where, sizeof(runtime->where));
     memcpy(&envelope->from.slot, &whose, sizeof(whose));

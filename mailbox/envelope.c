@@ -20,13 +20,11 @@ coact__envelope_new(struct coact__scheduler *scheduler, enum coact__kind kind,
     if (block == NULL) {
         return NULL;
     }
-    if (coact__type_owns(type)) {
-        size_class |= COACT__FORM_OWNS;
-    }
     struct coact__envelope *envelope =
         coact__envelope_write(block, kind, size_class, type);
+    envelope->item.owns = coact__type_owns(type);
     envelope->item.number = 0;
-    envelope->sender_role = 0;
+    envelope->item.sender_role = 0;
     return envelope;
 }
 
@@ -37,7 +35,5 @@ coact__envelope_free(struct coact__scheduler *scheduler,
     void *block = envelope->item.kind == COACT__KIND_REQUEST
                       ? (void *)coact__request_of(envelope)
                       : (void *)envelope;
-    coact__scheduler_free(scheduler, block,
-                          envelope->item.size_class &
-                              (uint8_t)~COACT__FORM_OWNS);
+    coact__scheduler_free(scheduler, block, envelope->item.size_class);
 }

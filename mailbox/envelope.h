@@ -46,27 +46,28 @@ struct coact__item {
     uint16_t number;                            /* in its accepts struct */
     union {
         struct {
-            uint8_t size_class; /* of the block, and COACT__FORM_OWNS */
-            uint8_t kind;       /* enum coact__kind */
+            uint8_t size_class : 3; /* of the block */
+            uint8_t owns : 1;       /* its payload is to be destroyed */
+            uint8_t kind : 4;       /* enum coact__kind */
         };
-        uint16_t form; /* both: see COACT__FORM_PLAIN_END */
+        uint8_t form; /* all three: see COACT__FORM_PLAIN_END */
     };
+    uint8_t sender_role; /* 0: none; or one more than the role */
 };
-
-/* With a size class: what is in the payload is to be destroyed. */
-#define COACT__FORM_OWNS ((uint8_t)0x80)
 
 /* Below it are the forms of what needs no more at its end than to be put back: a
    message that owns nothing, in a block of a cache. */
-#define COACT__FORM_PLAIN_END ((uint16_t)COACT__BLOCK_LARGE)
+#define COACT__FORM_PLAIN_END ((uint8_t)COACT__BLOCK_LARGE)
+#define COACT__FORM(kind, size_class)                                          \
+    ((uint8_t)((uint8_t)(kind) << 4 | ((size_class)&7U)))
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the class is in the low bits of a form");
 
 struct coact__envelope {
-    struct coact__item item; /* first */
-    union {
-        struct coact__envelope *back; /* in the list of what its actor holds */
-        uintptr_t sender_role; /* on its way: 0, or one more than the role */
-    };
-    struct coact_type *type; /* NULL for news */
+    struct coact__item item;      /* first */
+    struct coact__envelope *back; /* in the list of what its actor holds */
+    struct coact_type *type;      /* NULL for news */
     coact_ref from;
 };
 
@@ -124,8 +125,7 @@ coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
         kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
     struct coact__envelope *envelope =
         (struct coact__envelope *)(void *)((char *)block + front);
-    envelope->item.kind = (uint8_t)kind;
-    envelope->item.size_class = size_class;
+    envelope->item.form = COACT__FORM(kind, size_class);
     envelope->type = type;
     return envelope;
 }

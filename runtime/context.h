@@ -122,7 +122,7 @@ struct coact__transfer {
  * there is a history.
  */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
-    !COACT__ASAN && !COACT__TSAN
+    !defined(__code_model_large__) && !COACT__ASAN && !COACT__TSAN
 #define COACT__RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
 #else
 #define COACT__RETURNS_BY_JUMP

@@ -35,9 +35,10 @@ coact__context_start:
  * What the compiler jumps to, in place of `ret`, at the end of a function with
  * COACT__RETURNS_BY_JUMP (context.h).  The address stays where it is for the one
  * instruction, in the 128 bytes below the stack that signals leave alone: thus the
- * unwind tables can tell where it is.
+ * unwind tables can tell where it is.  Weak: a program built with such thunks may
+ * bring its own, which does.
  */
-    .globl  __x86_return_thunk
+    .weak   __x86_return_thunk
     .hidden __x86_return_thunk
     .type   __x86_return_thunk, @function
     .p2align 4

@@ -72,12 +72,14 @@ coact__guards_light(const struct coact__guards *guards, void *page)
     return madvise(page, guards->page, MADV_GUARD_INSTALL) == 0 ? 0 : -errno;
 }
 
-bool
+int
 coact__guards_light_many(const struct coact__guards *guards,
                          const struct iovec *pages, size_t count)
 {
-    return !coact__fails() &&
-           coact__advise_many(pages, count, count * guards->page,
+    if (coact__fails()) {
+        return -ENOMEM;
+    }
+    return coact__advise_many(pages, count, count * guards->page,
                               MADV_GUARD_INSTALL);
 }
 

@@ -45,10 +45,9 @@ void coact__guards_init(struct coact__guards *guards, enum coact__guard first,
    fails ENOMEM, and others that say that there are none such here */
 int coact__guards_light(const struct coact__guards *guards, void *page);
 
-/* The same for many pages, with one call.  False: the kernel does not take them so,
-   or has no memory; some may have a guard. */
-bool coact__guards_light_many(const struct coact__guards *guards,
-                              const struct iovec *pages, size_t count);
+/* The same for many pages, with one call.  On failure some may have a guard. */
+int coact__guards_light_many(const struct coact__guards *guards,
+                             const struct iovec *pages, size_t count);
 
 /* The rest: `rc` is what the first half has come to, or anything but 0.  Says what
    kind it is; NONE is a success only where it is allowed.

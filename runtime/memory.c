@@ -12,6 +12,7 @@
  */
 #include "runtime/memory.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,10 +98,14 @@ coact__free(void *block)
 #define PIDFD_SELF (-10001)
 #endif
 
-bool
+int
 coact__advise_many(const struct iovec *pieces, size_t count, size_t bytes,
                    int advice)
 {
-    return syscall(SYS_process_madvise, PIDFD_SELF, pieces, count, advice, 0) ==
-           (long)bytes;
+    long done =
+        syscall(SYS_process_madvise, PIDFD_SELF, pieces, count, advice, 0);
+    if (done < 0) {
+        return -errno;
+    }
+    return done == (long)bytes ? 0 : -ENOMEM;
 }

@@ -30,10 +30,11 @@ char *coact__strdup(const char *text);
 
 void coact__free(void *block);
 
-/* madvise for many pieces of memory, `bytes` in all, with one call.  False: not for
-   all of them; so it is before Linux 6.13. */
-bool coact__advise_many(const struct iovec *pieces, size_t count, size_t bytes,
-                        int advice);
+/* madvise for many pieces of memory, `bytes` in all, with one call.
+   fails ENOMEM (or only some were done), and others that say that this kernel does
+   not know it: those before 6.13 */
+int coact__advise_many(const struct iovec *pieces, size_t count, size_t bytes,
+                       int advice);
 
 /*
  * The failures.  coact__fail_nth(n, sticky) makes the nth failure point from

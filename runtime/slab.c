@@ -148,11 +148,15 @@ next_pages(struct coact__slabs *slabs, size_t nth, size_t bytes)
     if (slabs->ahead_bytes < bytes) {
         // Nothing is left over: so far on, slabs are all of one size.
         size_t several = nth / 8 < AHEAD_MOST ? nth / 8 : AHEAD_MOST;
+        several = several < slabs->max - nth ? several : slabs->max - nth;
         slabs->ahead = several > 1 ? map_pages(several * bytes) : NULL;
         slabs->ahead_bytes = slabs->ahead != NULL ? several * bytes : 0;
+        slabs->mapped_bytes += slabs->ahead_bytes;
     }
     if (slabs->ahead_bytes < bytes) {
-        return map_pages(bytes);
+        char *alone = map_pages(bytes);
+        slabs->mapped_bytes += alone != NULL ? bytes : 0;
+        return alone;
     }
     char *pages = slabs->ahead;
     slabs->ahead += bytes;
@@ -183,7 +187,6 @@ grow(struct coact__slabs *slabs, size_t nth, const char **reason)
         return -ENOMEM;
     }
     slabs->table[nth] = slab;
-    slabs->mapped_bytes += slab->bytes;
     atomic_store_explicit(&slabs->count, nth + 1, memory_order_release);
     return 0;
 }

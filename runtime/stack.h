@@ -77,7 +77,8 @@ struct coact__stacks {
     struct coact__stack_list bare; /* cut, and no guard was to be had */
     size_t trimming;               /* on no list, and soon on one */
     size_t in_use;
-    _Atomic bool is_one_by_one; /* the kernel takes no runs together */
+    _Atomic bool are_guards_single; /* the kernel takes no guards together */
+    _Atomic bool is_one_by_one;     /* nor the pages of runs */
 };
 
 /* Nothing is mapped before the first stack is taken.

@@ -30,7 +30,7 @@ how_many(const struct coact__stacks *s)
 {
     // Relaxed: a hint, and who misses it is refused once more.
     if (s->guards.next != COACT__GUARD_LIGHT ||
-        atomic_load_explicit(&s->is_one_by_one, memory_order_relaxed)) {
+        atomic_load_explicit(&s->are_guards_single, memory_order_relaxed)) {
         return 1;
     }
     size_t many = 1 + s->in_use / IN_USE_FOR_ONE;
@@ -69,11 +69,12 @@ guard_together(struct coact__stacks *s, const struct coact__new_stacks *new)
         pages[i] = (struct iovec){coact__slabs_base(&s->slabs, new->first + i),
                                   s->guards.page};
     }
-    bool is_done = coact__guards_light_many(&s->guards, pages, new->count);
-    if (!is_done) {
-        atomic_store_explicit(&s->is_one_by_one, true, memory_order_relaxed);
+    int rc = coact__guards_light_many(&s->guards, pages, new->count);
+    if (rc != 0 && rc != -ENOMEM) {
+        atomic_store_explicit(&s->are_guards_single, true,
+                              memory_order_relaxed);
     }
-    return is_done;
+    return rc == 0;
 }
 
 /* Those behind the first are for others: without a guard they are bare. */

@@ -120,7 +120,7 @@ release_together(const struct coact__stacks *s, const struct run *runs,
         bytes += pages[i].iov_len;
     }
     return !coact__fails() &&
-           coact__advise_many(pages, count, bytes, MADV_DONTNEED);
+           coact__advise_many(pages, count, bytes, MADV_DONTNEED) == 0;
 }
 
 static void

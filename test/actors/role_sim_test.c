@@ -189,9 +189,8 @@ client_body(peer_self self, void *arg)
 
 /* None has a target, so none is tighter than another. */
 static void
-lend(void *arg)
+lend(void *is_fair)
 {
-    (void)arg;
     static const struct coact_role_options roles[] = {
         {.name = "a"}, {.name = "b"}, {.name = "c"}};
     static const char *const names[] = {"a", "b", "c"};
@@ -203,6 +202,7 @@ lend(void *arg)
     struct seen seen = {.count = 0};
     ck_assert_int_eq(coact_spawn_with(peer, &server, server_body, &seen,
                                       .sender_role = true,
+                                      .fair = is_fair != NULL,
                                       .role = coact_role_named("batch")),
                      0);
     uint32_t numbers[9];
@@ -231,6 +231,13 @@ lend(void *arg)
 START_TEST(s52_a_message_is_handled_in_the_role_of_its_sender_where_asked)
 {
     sim_each_seed(SEEDS, lend, NULL);
+}
+END_TEST
+
+START_TEST(s52_a_fair_actor_handles_each_message_in_the_role_of_its_sender)
+{
+    static int is_fair;
+    sim_each_seed(SEEDS, lend, &is_fair);
 }
 END_TEST
 
@@ -295,5 +302,6 @@ SUITE_MAIN("role_sim", some_roles_are_always_there,
            more_roles_than_there_is_room_for_are_refused,
            a_child_has_the_role_of_its_parent_unless_another_is_named,
            s52_a_message_is_handled_in_the_role_of_its_sender_where_asked,
+           s52_a_fair_actor_handles_each_message_in_the_role_of_its_sender,
            s52_who_waits_behind_a_message_lends_its_role_to_it,
            a_spawn_that_lends_fails_whole_without_memory)
