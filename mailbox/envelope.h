@@ -58,8 +58,6 @@ struct coact__item {
 /* Below it are the forms of what needs no more at its end than to be put back: a
    message that owns nothing, in a block of a cache. */
 #define COACT__FORM_PLAIN_END ((uint8_t)COACT__BLOCK_LARGE)
-#define COACT__FORM(kind, size_class)                                          \
-    ((uint8_t)((uint8_t)(kind) << 4 | ((size_class)&7U)))
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the class is in the low bits of a form");
@@ -125,7 +123,7 @@ coact__envelope_write(void *block, enum coact__kind kind, uint8_t size_class,
         kind == COACT__KIND_REQUEST ? sizeof(struct coact__request) : 0;
     struct coact__envelope *envelope =
         (struct coact__envelope *)(void *)((char *)block + front);
-    envelope->item.form = COACT__FORM(kind, size_class);
+    envelope->item.form = (uint8_t)((unsigned)kind << 4 | size_class);
     envelope->type = type;
     return envelope;
 }
