@@ -150,12 +150,12 @@ struct coact__new_stacks {
 };
 
 /* Under the lock: cut some.  *reason says what failed.  fails ENOMEM, EAGAIN */
-int coact__stacks_cut(struct coact__stacks *stacks,
-                      struct coact__new_stacks *out, const char **reason);
+int coact__stacks_cut(struct coact__stacks *s, struct coact__new_stacks *these,
+                      const char **reason);
 
 /* Without the lock: guard them, and leave all but the first to others.  On failure
    the first is not in use any more.  fails ENOMEM */
-int coact__stacks_guard(struct coact__stacks *stacks,
+int coact__stacks_guard(struct coact__stacks *s,
                         const struct coact__new_stacks *these,
                         const char **reason);
 

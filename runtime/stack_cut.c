@@ -38,38 +38,38 @@ how_many(const struct coact__stacks *s)
 }
 
 int
-coact__stacks_cut(struct coact__stacks *s, struct coact__new_stacks *new,
+coact__stacks_cut(struct coact__stacks *s, struct coact__new_stacks *these,
                   const char **reason)
 {
-    *new = (struct coact__new_stacks){
+    *these = (struct coact__new_stacks){
         .count = 1, .is_light = s->guards.next == COACT__GUARD_LIGHT};
     if (s->bare.length > 0) {
-        new->first = coact__stacks_pop(s, &s->bare);
+        these->first = coact__stacks_pop(s, &s->bare);
         return 0;
     }
-    int rc = coact__slabs_next(&s->slabs, &new->first, reason);
+    int rc = coact__slabs_next(&s->slabs, &these->first, reason);
     if (rc != 0) {
-        new->count = 0;
+        these->count = 0;
         return rc;
     }
-    uint32_t left = coact__slabs_left(&s->slabs, new->first);
+    uint32_t left = coact__slabs_left(&s->slabs, these->first);
     uint32_t many = how_many(s);
-    new->count = many < left ? many : left;
-    coact__slabs_cut(&s->slabs, new->first + new->count - 1);
-    s->trimming += new->count - 1; // on no list, and soon on one
+    these->count = many < left ? many : left;
+    coact__slabs_cut(&s->slabs, these->first + these->count - 1);
+    s->trimming += these->count - 1; // on no list, and soon on one
     return 0;
 }
 
 /* With one call.  False: it was refused, and some may have theirs. */
 static bool
-guard_together(struct coact__stacks *s, const struct coact__new_stacks *new)
+guard_together(struct coact__stacks *s, const struct coact__new_stacks *these)
 {
     struct iovec pages[COACT__NEW_STACKS];
-    for (uint32_t i = 0; i < new->count; i++) {
-        pages[i] = (struct iovec){coact__slabs_base(&s->slabs, new->first + i),
-                                  s->guards.page};
+    for (uint32_t i = 0; i < these->count; i++) {
+        pages[i] = (struct iovec){
+            coact__slabs_base(&s->slabs, these->first + i), s->guards.page};
     }
-    int rc = coact__guards_light_many(&s->guards, pages, new->count);
+    int rc = coact__guards_light_many(&s->guards, pages, these->count);
     if (rc != 0 && rc != -ENOMEM) {
         atomic_store_explicit(&s->are_guards_single, true,
                               memory_order_relaxed);
@@ -79,12 +79,12 @@ guard_together(struct coact__stacks *s, const struct coact__new_stacks *new)
 
 /* Those behind the first are for others: without a guard they are bare. */
 static void
-leave_rest(struct coact__stacks *s, const struct coact__new_stacks *new,
+leave_rest(struct coact__stacks *s, const struct coact__new_stacks *these,
            bool is_guarded)
 {
     pthread_mutex_lock(&s->lock);
-    for (uint32_t i = new->count - 1; i > 0; i--) {
-        uint32_t number = new->first + i;
+    for (uint32_t i = these->count - 1; i > 0; i--) {
+        uint32_t number = these->first + i;
         coact__slabs_entry(&s->slabs, number)->is_guarded = is_guarded;
         if (is_guarded) {
             coact__stacks_push(s, &s->cold, number, COACT__STACK_COLD);
@@ -92,7 +92,7 @@ leave_rest(struct coact__stacks *s, const struct coact__new_stacks *new,
             coact__stacks_push(s, &s->bare, number, COACT__STACK_BARE);
         }
     }
-    s->trimming -= new->count - 1;
+    s->trimming -= these->count - 1;
     pthread_cond_broadcast(&s->trimmed);
     pthread_mutex_unlock(&s->lock);
 }
@@ -100,24 +100,24 @@ leave_rest(struct coact__stacks *s, const struct coact__new_stacks *new,
 /* Not under the lock as long as the guards are light: others need new stacks as
    well, and a system call takes long. */
 static int
-guard_first(struct coact__stacks *s, const struct coact__new_stacks *new,
+guard_first(struct coact__stacks *s, const struct coact__new_stacks *these,
             const char **reason)
 {
-    char *page = coact__slabs_base(&s->slabs, new->first);
-    int rc = new->is_light ? coact__guards_light(&s->guards, page) : -ENOTSUP;
+    char *page = coact__slabs_base(&s->slabs, these->first);
+    int rc = these->is_light ? coact__guards_light(&s->guards, page) : -ENOTSUP;
     enum coact__guard kind = COACT__GUARD_LIGHT;
     if (rc != 0) {
         pthread_mutex_lock(&s->lock);
         rc = coact__guards_install(&s->guards, page, rc, &kind);
         if (rc != 0) {
-            coact__stacks_push(s, &s->bare, new->first, COACT__STACK_BARE);
+            coact__stacks_push(s, &s->bare, these->first, COACT__STACK_BARE);
             s->in_use--;
             *reason = no_guard;
         }
         pthread_mutex_unlock(&s->lock);
     }
     if (rc == 0) {
-        coact__slabs_entry(&s->slabs, new->first)->is_guarded =
+        coact__slabs_entry(&s->slabs, these->first)->is_guarded =
             kind != COACT__GUARD_NONE;
     }
     return rc;
@@ -125,15 +125,15 @@ guard_first(struct coact__stacks *s, const struct coact__new_stacks *new,
 
 int
 coact__stacks_guard(struct coact__stacks *s,
-                    const struct coact__new_stacks *new, const char **reason)
+                    const struct coact__new_stacks *these, const char **reason)
 {
-    bool is_done = new->count > 1 && guard_together(s, new);
-    if (new->count > 1) {
-        leave_rest(s, new, is_done);
+    bool is_done = these->count > 1 && guard_together(s, these);
+    if (these->count > 1) {
+        leave_rest(s, these, is_done);
     }
     if (is_done) {
-        coact__slabs_entry(&s->slabs, new->first)->is_guarded = true;
+        coact__slabs_entry(&s->slabs, these->first)->is_guarded = true;
         return 0;
     }
-    return guard_first(s, new, reason);
+    return guard_first(s, these, reason);
 }

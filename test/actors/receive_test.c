@@ -323,6 +323,9 @@ deadline_amid_traffic(peer_self self, void *arg)
     (void)arg;
     peer_ref me = {.ref = self.ref};
     peer_ref noise = spawn_peer(chatters, &me);
+    while (coact_pending() == 0) {
+        ck_assert_int_eq(coact_yield(), 0);
+    }
     int64_t deadline = coact_in_ms(20);
     bool is_over = false;
     COACT_RECEIVE_ONLY(self, deadline, go) {
