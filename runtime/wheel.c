@@ -2,7 +2,7 @@
  * wheel.c - a million timers in order of their deadlines, O(1) each.
  *
  * A time is a number of ticks: a deadline rounds up, now rounds down, so that
- * nothing fires early.  Read in base 1024 it has five digits.  An entry lies on
+ * nothing fires early.  Read in base 256 it has seven digits.  An entry lies on
  * the level of the highest digit in which its tick differs from the wheel's,
  * in the slot named by its own digit there.
  *
@@ -27,8 +27,7 @@
  *
  * Time moves from one occupied slot to the next one.  At the start of a slot on
  * level 0 its entries are due.  At the start of a higher one W1 puts them on
- * lower levels, or they are due; an entry moves at most four times, and one of
- * some seconds once.  Between
+ * lower levels, or they are due; an entry moves at most six times.  Between
  * slots time may jump: W1 goes on to hold up to the start of the next one.
  *
  * A move copies cells, which lie side by side, and touches nothing else; so an

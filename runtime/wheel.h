@@ -34,10 +34,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define COACT__WHEEL_TICK_BITS 13
+#define COACT__WHEEL_TICK_BITS 7
 #define COACT__WHEEL_TICK_NS ((int64_t)1 << COACT__WHEEL_TICK_BITS)
-#define COACT__WHEEL_LEVEL_BITS 10
-#define COACT__WHEEL_LEVELS 5 /* 13 + 5 * 10 bits are all that an int64 has */
+#define COACT__WHEEL_LEVEL_BITS 8
+#define COACT__WHEEL_LEVELS 7 /* 7 + 7 * 8 bits are all that an int64 has */
 #define COACT__WHEEL_SLOTS (COACT__WHEEL_LEVELS << COACT__WHEEL_LEVEL_BITS)
 
 /* Embed one in what waits.  All of it is the wheel's while armed or fired. */
