@@ -3,21 +3,29 @@
  *
  * A time is a number of ticks: a deadline rounds up, now rounds down, so that
  * nothing fires early.  Read in base 256 it has seven digits.  An entry lies on
- * the level of the highest digit in which its tick differs from the wheel's,
- * in the slot named by its own digit there.
+ * the level of the highest coact__wheel_digit in which its tick differs from the wheel's,
+ * in the slot named by its own coact__wheel_digit there.
  *
  *     wheel   0 0 3 1 7       tick of the wheel
- *     entry   0 0 3 5 2       differs first in digit 1: level 1, slot 5
+ *     entry   0 0 3 5 2       differs first in coact__wheel_digit 1: level 1, slot 5
+ *
+ * So it is below and above the broad level, 2.  Of that a whole turn, 2.1 s of
+ * deadlines, would have to be moved in one go whenever the next coact__wheel_digit changes, a
+ * third of a second's work for a million.  Therefore it has the slots of two
+ * turns, this one's and the next one's, and what lies above is moved as if the
+ * wheel were a turn ahead.  A slot of level 3, which is one turn, is put aside
+ * then, and led to the broad level some cells at a time: a turn is left for it.
  *
  * Invariants
- *   W1  Every armed entry lies where the rule above puts it, for the wheel's
- *       present tick; so its tick is greater than the wheel's, and its slot
- *       comes after the wheel's digit on that level.
- *   W2  So all of a level comes before all of the next one, and within a level
- *       the slots are in order: the first bit of the lowest level in use is
- *       the next thing to happen.  No tick is ever visited in vain.
- *   W3  Entries of one tick share a slot whatever the wheel's tick is, so they
- *       move together and stay in the order in which they were armed.
+ *   W1  Every armed entry lies where the rules above put it, for the wheel's
+ *       present tick; so its tick is greater than the wheel's.  Those on their way
+ *       are of the next turn, and so is all that is armed for it meanwhile.
+ *   W2  So within a level the slots are in order, on the broad one from the wheel's
+ *       own coact__wheel_digit round to it, and the first of them is the next thing that happens
+ *       there: of four such the earliest.  No tick is ever visited in vain.
+ *   W3  Entries of one tick share a list whatever the wheel's tick is, so they
+ *       move together, or one behind the other, and stay in the order in which
+ *       they were armed.
  *   W4  A bit of used[] is set exactly while its slot has a cell, a bit of levels
  *       exactly while its level has such a bit.
  *   W5  A cell names a record, and the record its entry, which names the record;
@@ -25,10 +33,10 @@
  *       many as live ones, and DEAD_MOST.
  *   W6  An entry in a list has fired if its tick is not after the wheel's.
  *
- * Time moves from one occupied slot to the next one.  At the start of a slot on
- * level 0 its entries are due.  At the start of a higher one W1 puts them on
- * lower levels, or they are due; an entry moves at most six times.  Between
- * slots time may jump: W1 goes on to hold up to the start of the next one.
+ * Time moves from one thing that happens to the next one.  At the start of a slot
+ * on level 0 its entries are due.  At the start of a higher one W1 puts them on
+ * lower levels, or they are due; an entry moves at most seven times.  In between
+ * time may jump: W1 goes on to hold up to the start of the next one.
  *
  * A move copies cells, which lie side by side, and touches nothing else; so an
  * entry does not know where its cell is, and one that is removed leaves it
@@ -42,126 +50,23 @@
  */
 #include "runtime/wheel.h"
 
+#include "runtime/wheel_lists.h"
+
 #include <stddef.h>
 
-#define BITS COACT__WHEEL_LEVEL_BITS
-#define DIGIT_MASK (((uint32_t)1 << BITS) - 1)
-#define FIRED ((uint32_t)COACT__WHEEL_SLOTS)
-#define NEVER ((uint32_t)COACT__WHEEL_SLOTS + 1)
-#define STRAY ((uint32_t)COACT__WHEEL_SLOTS + 2)
-#define LAST_TICK ((uint64_t)(INT64_MAX >> COACT__WHEEL_TICK_BITS))
+/* How many are led on in one advance. */
+#define LED_AT_ONCE 64
 
 #define DEAD_MOST 64
 
 /* How many cells of a slot next_ns looks at for an exact answer. */
 #define LOOK 8
 
-_Static_assert(sizeof(struct coact__wheel_entry) <= 32,
-               "there may be a million of them");
-_Static_assert(COACT__WHEEL_TICK_BITS + COACT__WHEEL_LEVELS * BITS == 63,
-               "the levels cover all of int64, so no deadline is too far");
-
-static uint64_t
-tick_of_deadline(int64_t ns)
-{
-    if (ns <= 0) {
-        return 0;
-    }
-    uint64_t up = (uint64_t)COACT__WHEEL_TICK_NS - 1;
-    return ((uint64_t)ns + up) >> COACT__WHEEL_TICK_BITS;
-}
-
-static uint64_t
-tick_of_now(int64_t ns)
-{
-    return ns <= 0 ? 0 : (uint64_t)ns >> COACT__WHEEL_TICK_BITS;
-}
-
-static int64_t
-ns_of_tick(uint64_t tick)
-{
-    return (int64_t)(tick << COACT__WHEEL_TICK_BITS);
-}
-
-static uint32_t
-digit(uint64_t tick, uint32_t level)
-{
-    return (uint32_t)(tick >> (level * BITS)) & DIGIT_MASK;
-}
-
-/* The list on which an entry of this tick belongs (W1). */
-static uint32_t
-list_for(const struct coact__wheel *wheel, uint64_t tick)
-{
-    if (tick <= wheel->tick) {
-        return FIRED;
-    }
-    if (tick > LAST_TICK) {
-        return NEVER;
-    }
-    uint64_t differ = tick ^ wheel->tick; // not 0: tick is greater
-    uint32_t level = (63 - (uint32_t)__builtin_clzll(differ)) / BITS;
-    return (level << BITS) + digit(tick, level);
-}
-
-/* ---- Lists ---- */
-
-static void
-mark_used(struct coact__wheel *wheel, uint32_t list)
-{
-    if (list < COACT__WHEEL_SLOTS) {
-        uint32_t slot = list & DIGIT_MASK;
-        wheel->used[list >> BITS][slot / 64] |= (uint64_t)1 << (slot % 64);
-        wheel->levels |= UINT32_C(1) << (list >> BITS);
-    }
-}
-
-static bool
-is_level_used(const struct coact__wheel *wheel, uint32_t level)
-{
-    uint64_t any = 0;
-    for (uint32_t i = 0; i <= DIGIT_MASK / 64; i++) {
-        any |= wheel->used[level][i];
-    }
-    return any != 0;
-}
-
-/* The list has lost its last cell (W4); its chunks are the caller's. */
-static struct coact__cell_chunk *
-mark_empty(struct coact__wheel *wheel, uint32_t list)
-{
-    struct coact__cell_chunk *chunks = wheel->lists[list].first;
-    wheel->lists[list] = (struct coact__cells){0};
-    if (list == FIRED) {
-        wheel->popped = 0;
-    }
-    if (list < COACT__WHEEL_SLOTS) {
-        uint32_t level = list >> BITS;
-        uint32_t slot = list & DIGIT_MASK;
-        wheel->used[level][slot / 64] &= ~((uint64_t)1 << (slot % 64));
-        if (!is_level_used(wheel, level)) {
-            wheel->levels &= ~(UINT32_C(1) << level);
-        }
-    }
-    return chunks;
-}
-
-/* To the end of a list.  False: there is no memory. */
-static bool
-append(struct coact__wheel *wheel, uint32_t list, struct coact__wheel_cell cell)
-{
-    if (!coact__cells_append(&wheel->store, &wheel->lists[list], cell)) {
-        return false;
-    }
-    mark_used(wheel, list);
-    return true;
-}
-
 static void
 stray(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 {
     struct coact__wheel_entry *head = wheel->strays;
-    entry->place = STRAY + 1;
+    entry->place = COACT__WHEEL_STRAY + 1;
     entry->next = entry->prev = entry;
     if (head != NULL) {
         entry->next = head;
@@ -180,7 +85,7 @@ count(struct coact__wheel *wheel, uint64_t tick, uint64_t change)
     wheel->live += change;
     if (tick <= wheel->tick) {
         wheel->fired += change; // W6
-    } else if (tick > LAST_TICK) {
+    } else if (tick > COACT__WHEEL_LAST_TICK) {
         wheel->nevers += change;
     }
 }
@@ -188,12 +93,13 @@ count(struct coact__wheel *wheel, uint64_t tick, uint64_t change)
 static void
 put_in(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 {
-    uint64_t tick = tick_of_deadline(entry->deadline_ns);
-    uint32_t list = list_for(wheel, tick);
+    uint64_t tick = coact__wheel_tick_of_deadline(entry->deadline_ns);
+    uint32_t list = coact__wheel_list_for(wheel, tick);
     struct coact__wheel_record *record = coact__record_take(&wheel->store);
     if (record == NULL ||
-        !append(wheel, list,
-                (struct coact__wheel_cell){entry->deadline_ns, record})) {
+        !coact__wheel_list_append(
+            wheel, list,
+            (struct coact__wheel_cell){entry->deadline_ns, record})) {
         if (record != NULL) {
             coact__record_give(&wheel->store, record);
         }
@@ -206,75 +112,18 @@ put_in(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
     count(wheel, tick, 1);
 }
 
-/* ---- Cells of the dead ---- */
-
-static void
-bury(struct coact__wheel *wheel, struct coact__wheel_record *record)
-{
-    coact__record_give(&wheel->store, record);
-    wheel->dead--;
-}
-
-static void
-close_ranks(struct coact__wheel *wheel, uint32_t list)
-{
-    struct coact__cells *at = &wheel->lists[list];
-    uint32_t from = list == FIRED ? wheel->popped : 0;
-    wheel->popped = list == FIRED ? 0 : wheel->popped;
-    wheel->dead -= coact__cells_close_ranks(&wheel->store, at, from);
-    if (at->count == 0) {
-        coact__cell_chunks_give(&wheel->store, mark_empty(wheel, list));
-    }
-}
-
-/* W5, at a constant price for each that was removed. */
-static void
-sweep(struct coact__wheel *wheel)
-{
-    for (uint32_t list = 0; list <= NEVER; list++) {
-        if (wheel->lists[list].count > 0) {
-            close_ranks(wheel, list);
-        }
-    }
-}
-
-/* Its cell is the last one of the list: take that off, and the dead before it. */
-static void
-trim(struct coact__wheel *wheel, uint32_t list)
-{
-    struct coact__cells *at = &wheel->lists[list];
-    struct coact__cell_chunk *last = at->last;
-    while (last->count > 0 &&
-           last->cells[last->count - 1].record->owner == NULL) {
-        bury(wheel, last->cells[--last->count].record);
-        at->count--;
-    }
-    if (at->count == 0) {
-        coact__cell_chunks_give(&wheel->store, mark_empty(wheel, list));
-    }
-}
-
-static bool
-is_last(const struct coact__wheel *wheel, uint32_t list,
-        const struct coact__wheel_record *record)
-{
-    const struct coact__cell_chunk *last = wheel->lists[list].last;
-    return list != FIRED && last != NULL && last->count > 0 &&
-           last->cells[last->count - 1].record == record;
-}
-
 static void
 leave_list(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 {
     uint32_t list = entry->place - 1;
     struct coact__wheel_record *record = entry->record;
-    count(wheel, tick_of_deadline(entry->deadline_ns), (uint64_t)-1);
+    count(wheel, coact__wheel_tick_of_deadline(entry->deadline_ns),
+          (uint64_t)-1);
     record->owner = NULL;
     wheel->dead++;
-    if (is_last(wheel, list, record)) {
-        trim(wheel, list);
-    } else if (wheel->dead > wheel->live + DEAD_MOST) {
-        sweep(wheel);
+    if (!coact__wheel_trim(wheel, list, record) &&
+        wheel->dead > wheel->live + DEAD_MOST) {
+        coact__wheel_sweep(wheel);
     }
 }
 
@@ -295,7 +144,7 @@ leave_ring(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 static void
 detach(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 {
-    if (entry->place == STRAY + 1) {
+    if (entry->place == COACT__WHEEL_STRAY + 1) {
         leave_ring(wheel, entry);
     } else {
         leave_list(wheel, entry);
@@ -308,7 +157,7 @@ detach(struct coact__wheel *wheel, struct coact__wheel_entry *entry)
 void
 coact__wheel_init(struct coact__wheel *wheel, int64_t now_ns)
 {
-    wheel->tick = tick_of_now(now_ns);
+    wheel->tick = coact__wheel_tick_of_now(now_ns);
 }
 
 void
@@ -317,9 +166,10 @@ coact__wheel_fini(struct coact__wheel *wheel)
     if (wheel->store.blocks == NULL) {
         return; // never used: its memory need not be touched
     }
-    for (uint32_t list = 0; list <= NEVER; list++) {
+    for (uint32_t list = 0; list <= COACT__WHEEL_ON_WAY; list++) {
         if (wheel->lists[list].count > 0) {
-            coact__cell_chunks_give(&wheel->store, mark_empty(wheel, list));
+            coact__cell_chunks_give(&wheel->store,
+                                    coact__wheel_list_empty(wheel, list));
         }
     }
     coact__cell_store_fini(&wheel->store);
@@ -347,41 +197,99 @@ coact__wheel_remove(struct coact__wheel *wheel,
     return true;
 }
 
-/* The first occupied slot (W2) and the tick at which it begins.  There is one:
-   wheel->levels is not 0. */
+/* The first bit from this one on, round to it; there is one. */
 static uint32_t
-first_slot(const struct coact__wheel *wheel, uint64_t *begins)
+first_from(const uint64_t *bits, uint32_t from, uint32_t mask)
 {
-    uint32_t level = (uint32_t)__builtin_ctz(wheel->levels);
-    const uint64_t *used = wheel->used[level];
-    uint32_t slot = 0;
-    while (used[slot / 64] == 0) {
-        slot += 64;
+    uint32_t at = from & mask;
+    uint64_t word = bits[at / 64] >> (at % 64);
+    if (word != 0) {
+        return at + (uint32_t)__builtin_ctzll(word);
     }
-    slot += (uint32_t)__builtin_ctzll(used[slot / 64]);
-    uint32_t shift = level * BITS;
-    uint64_t above = wheel->tick >> shift >> BITS << BITS;
-    *begins = (above | slot) << shift;
-    return (level << BITS) + slot;
+    do {
+        at = ((at | 63) + 1) & mask;
+    } while (bits[at / 64] == 0);
+    return at + (uint32_t)__builtin_ctzll(bits[at / 64]);
+}
+
+/* What happens next, of one kind: a list is to be opened at this tick. */
+struct event {
+    uint32_t list;
+    uint64_t begins;
+};
+
+enum { EVENTS = 4 };
+
+/* The first of each kind (W2); how many.  Of those at one tick the first is to be
+   the first. */
+static uint32_t
+find_events(const struct coact__wheel *wheel, struct event events[EVENTS])
+{
+    uint32_t count = 0;
+    uint64_t tick = wheel->tick;
+    uint64_t next_turn = coact__wheel_turn_of(tick) + 1;
+    if (wheel->lists[COACT__WHEEL_ON_WAY].count > 0) {
+        events[count++] = (struct event){COACT__WHEEL_ON_WAY,
+                                         next_turn << COACT__WHEEL_TURN_SHIFT};
+    }
+    if ((wheel->levels >> COACT__WHEEL_BROAD & 1) != 0) {
+        uint64_t now = tick >> COACT__WHEEL_BROAD_SHIFT;
+        uint32_t slot = first_from(wheel->used[COACT__WHEEL_BROAD],
+                                   (uint32_t)now + 1, COACT__WHEEL_BROAD_MASK);
+        uint64_t after = (slot - now) & COACT__WHEEL_BROAD_MASK;
+        events[count++] =
+            (struct event){COACT__WHEEL_BROAD_LIST + slot,
+                           (now + after) << COACT__WHEEL_BROAD_SHIFT};
+    }
+    uint32_t below = wheel->levels & ((UINT32_C(1) << COACT__WHEEL_BROAD) - 1);
+    if (below != 0) {
+        uint32_t level = (uint32_t)__builtin_ctz(below);
+        uint32_t slot =
+            first_from(wheel->used[level], 0, COACT__WHEEL_DIGIT_MASK);
+        uint64_t all = tick >> (level * COACT__WHEEL_LEVEL_BITS) >>
+                       COACT__WHEEL_LEVEL_BITS << COACT__WHEEL_LEVEL_BITS;
+        events[count++] =
+            (struct event){coact__wheel_first_list(level) + slot,
+                           (all | slot) << (level * COACT__WHEEL_LEVEL_BITS)};
+    }
+    uint32_t above = wheel->levels >> COACT__WHEEL_ABOVE;
+    if (above != 0) {
+        // The wheel above is a turn ahead, so its time comes a turn earlier.
+        uint32_t row = (uint32_t)__builtin_ctz(above);
+        uint32_t slot = first_from(wheel->used[COACT__WHEEL_ABOVE + row], 0,
+                                   COACT__WHEEL_DIGIT_MASK);
+        uint64_t turn = next_turn >> (row * COACT__WHEEL_LEVEL_BITS) >>
+                        COACT__WHEEL_LEVEL_BITS << COACT__WHEEL_LEVEL_BITS;
+        turn = (turn | slot) << (row * COACT__WHEEL_LEVEL_BITS);
+        events[count++] = (struct event){
+            coact__wheel_first_list(COACT__WHEEL_ABOVE + row) + slot,
+            (turn - 1) << COACT__WHEEL_TURN_SHIFT};
+    }
+    return count;
+}
+
+static uint32_t
+list_for_cell(const struct coact__wheel *wheel, struct coact__wheel_cell cell)
+{
+    return coact__wheel_list_for(
+        wheel, coact__wheel_tick_of_deadline(cell.deadline_ns));
 }
 
 /* A cell whose slot has been opened, to where it belongs now. */
 static void
-move(struct coact__wheel *wheel, struct coact__wheel_cell cell)
+move(struct coact__wheel *wheel, struct coact__wheel_cell cell, uint32_t list)
 {
-    uint64_t tick = tick_of_deadline(cell.deadline_ns);
-    uint32_t list = list_for(wheel, tick);
     struct coact__wheel_record *record = cell.record;
-    if (list == FIRED) {
+    if (list == COACT__WHEEL_FIRED) {
         if (record->owner == NULL) {
-            bury(wheel, record);
+            coact__wheel_bury(wheel, record);
             return;
         }
         wheel->fired++;                       // W6: it has been armed so far
         __builtin_prefetch(record->owner, 1); // pop comes next
     }
-    if (append(wheel, list, cell)) {
-        if (list <= DIGIT_MASK) {
+    if (coact__wheel_list_append(wheel, list, cell)) {
+        if (list <= COACT__WHEEL_DIGIT_MASK) {
             __builtin_prefetch(
                 record); // it is due within this turn of the hand
         }
@@ -389,26 +297,58 @@ move(struct coact__wheel *wheel, struct coact__wheel_cell cell)
     }
     struct coact__wheel_entry *entry = record->owner;
     if (entry == NULL) {
-        bury(wheel, record);
+        coact__wheel_bury(wheel, record);
         return;
     }
-    count(wheel, tick, (uint64_t)-1);
+    count(wheel, coact__wheel_tick_of_deadline(cell.deadline_ns), (uint64_t)-1);
     coact__record_give(&wheel->store, record);
     stray(wheel, entry);
+}
+
+/* So many of those that are on their way, to the broad level. */
+static void
+lead_on(struct coact__wheel *wheel, uint64_t most)
+{
+    struct coact__cells *all = &wheel->lists[COACT__WHEEL_ON_WAY];
+    for (; most > 0 && all->count > 0; most--) {
+        struct coact__cell_chunk *chunk = all->first;
+        struct coact__wheel_cell cell = chunk->cells[wheel->led++];
+        all->count--;
+        if (wheel->led == chunk->count) {
+            all->first = chunk->next;
+            wheel->led = 0;
+            coact__cell_chunk_give(&wheel->store, chunk);
+        }
+        if (all->count == 0) {
+            coact__cell_chunks_give(
+                &wheel->store,
+                coact__wheel_list_empty(wheel, COACT__WHEEL_ON_WAY));
+        }
+        move(wheel, cell,
+             coact__wheel_broad_list(
+                 coact__wheel_tick_of_deadline(cell.deadline_ns)));
+    }
 }
 
 /* The wheel's tick has just become that at which this list begins. */
 static void
 open_slot(struct coact__wheel *wheel, uint32_t list)
 {
-    struct coact__cell_chunk *chunk = mark_empty(wheel, list);
-    bool is_due = list <= DIGIT_MASK;
+    struct coact__cells all = wheel->lists[list];
+    struct coact__cell_chunk *chunk = coact__wheel_list_empty(wheel, list);
+    if (list >= coact__wheel_first_list(COACT__WHEEL_ABOVE) &&
+        list < coact__wheel_first_list(COACT__WHEEL_ABOVE + 1)) {
+        wheel->lists[COACT__WHEEL_ON_WAY] =
+            all; // of the next turn, and nothing else is
+        return;
+    }
+    bool is_due = list <= COACT__WHEEL_DIGIT_MASK;
     while (chunk != NULL) {
         for (uint32_t i = 0; is_due && i < chunk->count; i++) {
             __builtin_prefetch(chunk->cells[i].record);
         }
         for (uint32_t i = 0; i < chunk->count; i++) {
-            move(wheel, chunk->cells[i]);
+            move(wheel, chunk->cells[i], list_for_cell(wheel, chunk->cells[i]));
         }
         struct coact__cell_chunk *next = chunk->next;
         coact__cell_chunk_give(&wheel->store, chunk);
@@ -431,23 +371,40 @@ call_strays(struct coact__wheel *wheel)
     }
 }
 
+/* What happens first of all; false: nothing ever. */
+static bool
+find_first(const struct coact__wheel *wheel, struct event *first)
+{
+    struct event events[EVENTS];
+    uint32_t count = find_events(wheel, events);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || events[i].begins < first->begins) {
+            *first = events[i];
+        }
+    }
+    return count > 0;
+}
+
 void
 coact__wheel_advance(struct coact__wheel *wheel, int64_t now_ns)
 {
-    uint64_t now = tick_of_now(now_ns);
+    uint64_t now = coact__wheel_tick_of_now(now_ns);
     if (now <= wheel->tick) {
         return;
     }
-    while (wheel->levels) {
-        uint64_t begins;
-        uint32_t list = first_slot(wheel, &begins);
-        if (begins > now) {
-            break;
+    struct event event;
+    while (find_first(wheel, &event) && event.begins <= now) {
+        if (event.list == COACT__WHEEL_ON_WAY) {
+            // Before their turn begins: others of them are there already.
+            wheel->tick = event.begins - 1;
+            lead_on(wheel, UINT64_MAX);
+        } else {
+            wheel->tick = event.begins;
+            open_slot(wheel, event.list);
         }
-        wheel->tick = begins;
-        open_slot(wheel, list);
     }
     wheel->tick = now;
+    lead_on(wheel, LED_AT_ONCE);
     if (wheel->strays != NULL) {
         call_strays(wheel);
     }
@@ -462,7 +419,7 @@ pop_stray(struct coact__wheel *wheel)
         return NULL;
     }
     do {
-        if (tick_of_deadline(entry->deadline_ns) <= wheel->tick) {
+        if (coact__wheel_tick_of_deadline(entry->deadline_ns) <= wheel->tick) {
             detach(wheel, entry);
             return entry;
         }
@@ -475,7 +432,7 @@ pop_stray(struct coact__wheel *wheel)
 static struct coact__wheel_record *
 pop_cell(struct coact__wheel *wheel)
 {
-    struct coact__cells *fired = &wheel->lists[FIRED];
+    struct coact__cells *fired = &wheel->lists[COACT__WHEEL_FIRED];
     struct coact__cell_chunk *chunk = fired->first;
     if (wheel->popped == chunk->count) {
         fired->first = chunk->next;
@@ -485,7 +442,8 @@ pop_cell(struct coact__wheel *wheel)
     }
     struct coact__wheel_record *record = chunk->cells[wheel->popped++].record;
     if (--fired->count == 0) {
-        coact__cell_chunks_give(&wheel->store, mark_empty(wheel, FIRED));
+        coact__cell_chunks_give(
+            &wheel->store, coact__wheel_list_empty(wheel, COACT__WHEEL_FIRED));
     }
     return record;
 }
@@ -493,11 +451,11 @@ pop_cell(struct coact__wheel *wheel)
 struct coact__wheel_entry *
 coact__wheel_pop(struct coact__wheel *wheel)
 {
-    while (wheel->lists[FIRED].count > 0) {
+    while (wheel->lists[COACT__WHEEL_FIRED].count > 0) {
         struct coact__wheel_record *record = pop_cell(wheel);
         struct coact__wheel_entry *entry = record->owner;
         if (entry == NULL) {
-            bury(wheel, record);
+            coact__wheel_bury(wheel, record);
             continue;
         }
         coact__record_give(&wheel->store, record);
@@ -512,15 +470,18 @@ coact__wheel_pop(struct coact__wheel *wheel)
 /* The least tick of some cells that are all of their list; UINT64_MAX: there are
    more, and it is not worth it. */
 static uint64_t
-least_of_few(const struct coact__cells *at)
+least_of_few(const struct coact__wheel *wheel, uint32_t list)
 {
+    const struct coact__cells *at = &wheel->lists[list];
     uint64_t least = UINT64_MAX;
     const struct coact__cell_chunk *chunk = at->first;
     if (chunk->next != NULL || chunk->count > LOOK) {
         return UINT64_MAX;
     }
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        uint64_t tick = tick_of_deadline(chunk->cells[i].deadline_ns);
+    for (uint32_t i = coact__wheel_left_behind(wheel, list); i < chunk->count;
+         i++) {
+        uint64_t tick =
+            coact__wheel_tick_of_deadline(chunk->cells[i].deadline_ns);
         least = tick < least ? tick : least;
     }
     return least;
@@ -536,7 +497,7 @@ least_of_strays(const struct coact__wheel *wheel)
         return least;
     }
     do {
-        uint64_t tick = tick_of_deadline(entry->deadline_ns);
+        uint64_t tick = coact__wheel_tick_of_deadline(entry->deadline_ns);
         least = tick < least ? tick : least;
         entry = entry->next;
     } while (entry != wheel->strays);
@@ -547,15 +508,17 @@ int64_t
 coact__wheel_next_ns(const struct coact__wheel *wheel)
 {
     if (wheel->fired > 0) {
-        return ns_of_tick(wheel->tick);
+        return coact__wheel_ns_of_tick(wheel->tick);
     }
     uint64_t next = least_of_strays(wheel);
-    if (wheel->live > wheel->nevers) {
-        uint64_t begins;
-        uint64_t least =
-            least_of_few(&wheel->lists[first_slot(wheel, &begins)]);
-        begins = least != UINT64_MAX ? least : begins;
-        next = begins < next ? begins : next;
+    struct event events[EVENTS];
+    uint32_t count =
+        wheel->live > wheel->nevers ? find_events(wheel, events) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t least = least_of_few(wheel, events[i].list);
+        least = least != UINT64_MAX ? least : events[i].begins;
+        next = least < next ? least : next;
     }
-    return next > LAST_TICK ? INT64_MAX : ns_of_tick(next);
+    return next > COACT__WHEEL_LAST_TICK ? INT64_MAX
+                                         : coact__wheel_ns_of_tick(next);
 }

@@ -38,7 +38,9 @@
 #define COACT__WHEEL_TICK_NS ((int64_t)1 << COACT__WHEEL_TICK_BITS)
 #define COACT__WHEEL_LEVEL_BITS 8
 #define COACT__WHEEL_LEVELS 7 /* 7 + 7 * 8 bits are all that an int64 has */
-#define COACT__WHEEL_SLOTS (COACT__WHEEL_LEVELS << COACT__WHEEL_LEVEL_BITS)
+/* One level has two turns at once: wheel.c. */
+#define COACT__WHEEL_SLOTS                                                     \
+    ((COACT__WHEEL_LEVELS + 1) << COACT__WHEEL_LEVEL_BITS)
 
 /* Embed one in what waits.  All of it is the wheel's while armed or fired. */
 struct coact__wheel_entry {
@@ -58,13 +60,14 @@ struct coact__wheel {
     uint64_t dead;   /* cells of entries that were removed */
     uint32_t levels; /* bit l: level l has some */
     uint32_t popped; /* cells of the first chunk of the fired */
+    uint32_t led;    /* and of those that are on their way (wheel.c) */
     /* Bit s of a level: its slot s has some. */
-    uint64_t used[COACT__WHEEL_LEVELS][(1 << COACT__WHEEL_LEVEL_BITS) / 64];
+    uint64_t used[COACT__WHEEL_LEVELS][(2 << COACT__WHEEL_LEVEL_BITS) / 64];
     struct coact__wheel_entry *strays;
     struct coact__cell_store store;
-    /* The slots of level 0, of level 1, …; then two lists of their own: those
-       that have fired, and those that never will. */
-    struct coact__cells lists[COACT__WHEEL_SLOTS + 2];
+    /* The slots of level 0, of level 1, …; then three lists of their own: those
+       that have fired, those that never will, those that are on their way. */
+    struct coact__cells lists[COACT__WHEEL_SLOTS + 3];
 };
 
 /* An empty wheel whose time is now_ns.  Its memory must be all zero: most of it

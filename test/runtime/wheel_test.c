@@ -10,6 +10,7 @@
 #include "runtime/wheel.h"
 
 #include "runtime/memory.h"
+#include "runtime/wheel_lists.h"
 #include "test/support/seed.h"
 #include "test/support/suite.h"
 
@@ -428,6 +429,55 @@ START_TEST(a_million_timers_are_cheap)
 }
 END_TEST
 
+/* Of a turn of the broad level that comes next: some were there before, some come
+   while those are on their way, and some go. */
+START_TEST(a_turn_is_led_on_in_pieces_and_its_order_stays)
+{
+    enum { BEFORE = 1000, CROWD = 3000, TICKS = 300, A_STEP = 50 };
+    static struct coact__wheel wheel;
+    static struct coact__wheel_entry crowd[CROWD];
+    static bool is_gone[CROWD];
+    const int64_t turn = TICK << (3 * COACT__WHEEL_LEVEL_BITS);
+    uint64_t seed = 7;
+    int64_t now = 2 * turn;
+    int armed = 0, pieces = 0, gone = 0;
+    coact__wheel_init(&wheel, 0);
+    while (armed < CROWD) {
+        int more = armed == 0 ? BEFORE : A_STEP;
+        for (int i = 0; i < more; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            int64_t nth = (int64_t)(seed >> 33) % TICKS;
+            coact__wheel_add(&wheel, &crowd[armed++],
+                             3 * turn + nth * (turn / TICKS));
+        }
+        int other = (int)(seed >> 40) % armed;
+        if (coact__wheel_remove(&wheel, &crowd[other])) {
+            is_gone[other] = true;
+            gone++;
+        }
+        coact__wheel_advance(&wheel, now);
+        pieces += wheel.lists[COACT__WHEEL_ON_WAY].count > 0;
+        now += TICK;
+    }
+    MUST(pieces > 10 && gone > 10);
+    const struct coact__wheel_entry *last = NULL;
+    int fired = 0;
+    while ((now = coact__wheel_next_ns(&wheel)) != INT64_MAX) {
+        coact__wheel_advance(&wheel, now);
+        const struct coact__wheel_entry *e;
+        for (; (e = coact__wheel_pop(&wheel)) != NULL; fired++) {
+            MUST(!is_gone[e - crowd]);
+            int64_t later =
+                last != NULL ? e->deadline_ns - last->deadline_ns : 1;
+            MUST(later > 0 || (later == 0 && e > last));
+            last = e;
+        }
+    }
+    MUST(fired == CROWD - gone);
+    coact__wheel_fini(&wheel);
+}
+END_TEST
+
 /* What was removed leaves a cell behind: as many as there are entries armed, and
    no more, whoever comes and goes beside them. */
 START_TEST(timers_that_are_cancelled_take_no_memory)
@@ -502,5 +552,7 @@ SUITE_MAIN("wheel", a_wheel_does_what_a_naive_list_of_timers_does,
            a_timer_removed_after_it_fired_is_not_popped,
            arming_an_armed_timer_moves_it, a_lone_timer_wakes_its_sleeper_once,
            a_sleeper_is_woken_at_most_eight_times_for_a_crowd,
-           a_million_timers_are_cheap, timers_that_are_cancelled_take_no_memory,
+           a_million_timers_are_cheap,
+           a_turn_is_led_on_in_pieces_and_its_order_stays,
+           timers_that_are_cancelled_take_no_memory,
            without_memory_no_timer_is_lost)
