@@ -31,14 +31,14 @@ enum {
 };
 
 struct crowd {
-    int64_t chunk_turns; /* 10 ms of computing */
-    bool yields;
     struct tally {
         _Alignas(64) _Atomic int64_t parts; /* relaxed: a sum in passing */
     } done[HOGS];
-    _Atomic int next;       /* who begins takes the next tally */
+    int64_t chunk_turns;    /* 10 ms of computing */
     _Atomic int64_t end_ns; /* relaxed: a hog may see it a chunk too late */
+    _Atomic int next;       /* who begins takes the next tally */
     int pipe[2];            /* who is blocked reads it; closing it ends that */
+    bool yields;
 };
 
 COACT_MAILBOX(hog, ping);
