@@ -13,7 +13,6 @@
 #include "actors/fair.h"
 #include "actors/life.h"
 #include "actors/limit_internal.h"
-#include "actors/pinned.h"
 #include "actors/role_internal.h"
 #include "actors/switch_check.h"
 #include "mailbox/type.h"
@@ -352,17 +351,6 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
     return NULL;
 }
 
-static void
-before_receive(struct coact__actor *actor)
-{
-    if ((actor->traits & COACT__PINNED) != 0) {
-        coact__actor_catch_up();
-    }
-    if ((actor->traits & COACT__LIMITED) != 0) {
-        coact__limits_next(actor);
-    }
-}
-
 /* The long way, for whatever there may be. */
 static __attribute__((noinline)) struct coact_received
 receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
@@ -373,8 +361,8 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
     }
     struct walk walk = {.numbers = numbers, .count = count};
     uint32_t number = 0;
-    if (COACT__UNLIKELY(actor->traits != 0)) {
-        before_receive(actor);
+    if (COACT__UNLIKELY((actor->traits & COACT__LIMITED) != 0)) {
+        coact__limits_next(actor);
     }
     struct coact__envelope *found = await(actor, &walk, deadline_ns, &number);
     if (found == NULL) {
