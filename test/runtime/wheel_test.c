@@ -388,7 +388,7 @@ START_TEST(a_sleeper_is_woken_at_most_eight_times_for_a_crowd)
 }
 END_TEST
 
-/* The loose bound is for sanitizers and busy machines; it still tells O(1)
+/* The loose bound is for Valgrind and busy machines; it still tells O(1)
    from a search. */
 START_TEST(a_million_timers_are_cheap)
 {
@@ -422,7 +422,7 @@ START_TEST(a_million_timers_are_cheap)
     }
     clock_t took = clock() - start;
     ck_assert_int_eq(fired, MILLION / 2);
-    ck_assert_int_lt(took, 5 * CLOCKS_PER_SEC);
+    ck_assert_int_lt(took, 30 * CLOCKS_PER_SEC);
     coact__wheel_fini(wheel);
     free(entries);
     free(wheel);
