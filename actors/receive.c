@@ -352,8 +352,8 @@ await(struct coact__actor *actor, struct walk *walk, int64_t deadline_ns,
 }
 
 /* The long way, for whatever there may be. */
-static __attribute__((noinline)) struct coact_received
-receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
+__attribute__((noinline)) struct coact_received
+coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 {
     struct coact__actor *actor = coact__actor_or_misuse("COACT_RECEIVE");
     if (actor == NULL) {
@@ -374,7 +374,7 @@ receive_slowly(int64_t deadline_ns, const uint32_t *numbers, size_t count)
 static struct coact_received
 receive_any_slowly(void)
 {
-    return receive_slowly(COACT_FOREVER, NULL, 0);
+    return coact__receive(COACT_FOREVER, NULL, 0);
 }
 
 /* What has ended our sleep, if it is a message like most.  Our list was empty, and
@@ -440,12 +440,6 @@ sleep_and_take(struct coact__worker *worker, struct coact__actor *actor)
     atomic_store_explicit(&actor->doing, NULL, memory_order_relaxed);
     return worker->left_to == returns_to ? take_and_return(actor)
                                          : take_and_jump(actor);
-}
-
-struct coact_received
-coact__receive(int64_t deadline_ns, const uint32_t *numbers, size_t count)
-{
-    return receive_slowly(deadline_ns, numbers, count);
 }
 
 /* The way of most: what is rare is left to other functions, last of all. */
