@@ -161,7 +161,7 @@ coact__stacks_get(struct coact__stacks *s, struct coact__stack *out,
     const char *why;
     pthread_mutex_lock(&s->lock);
     int rc = take_locked(s, &new, &number, &why);
-    while (rc != 0 && s->trimming > 0) {
+    while (rc != 0 && s->on_no_list > 0) {
         // Those that are being trimmed, or guarded, are free in a moment.
         pthread_cond_wait(&s->trimmed, &s->lock);
         rc = take_locked(s, &new, &number, &why);
@@ -213,7 +213,7 @@ coact__stacks_count(struct coact__stacks *s, struct coact__stacks_counts *out)
     pthread_mutex_lock(&s->lock);
     *out = (struct coact__stacks_counts){
         .in_use = s->in_use,
-        .warm = s->warm.length + s->trimming,
+        .warm = s->warm.length + s->on_no_list,
         .cold = s->cold.length,
         .heavy = s->guards.heavy,
         .unguarded = s->guards.none,

@@ -68,14 +68,14 @@ struct coact__stack_list {
 /* The fields are those of stack.c and stack_trim.c. */
 struct coact__stacks {
     pthread_mutex_t lock;
-    pthread_cond_t trimmed; /* some are no longer `trimming` */
+    pthread_cond_t trimmed; /* some are on a list again */
     size_t max_stacks;
     struct coact__slabs slabs;
     struct coact__guards guards;
     struct coact__stack_list warm;
     struct coact__stack_list cold;
     struct coact__stack_list bare; /* cut, and no guard was to be had */
-    size_t trimming;               /* on no list, and soon on one */
+    size_t on_no_list;             /* being trimmed or guarded; soon on one */
     size_t in_use;
     _Atomic bool are_guards_single; /* the kernel takes no guards together */
     _Atomic bool is_one_by_one;     /* nor the pages of runs */
@@ -101,7 +101,8 @@ void coact__stacks_put(struct coact__stacks *stacks,
 
 /* Give back the pages of free stacks, but for the `keep` that were put last.
    Returns how many were trimmed.  It takes about 0.1 us for each, most of it
-   without the lock.  A second trim at the same time returns 0. */
+   without the lock.  A second trim at the same time, or one
+   while new stacks are made, returns 0. */
 size_t coact__stacks_trim(struct coact__stacks *stacks, size_t keep);
 
 /* How many bytes of whole pages are there from an address in a stack to its

@@ -56,7 +56,7 @@ coact__stacks_cut(struct coact__stacks *s, struct coact__new_stacks *these,
     uint32_t many = how_many(s);
     these->count = many < left ? many : left;
     coact__slabs_cut(&s->slabs, these->first + these->count - 1);
-    s->trimming += these->count - 1; // on no list, and soon on one
+    s->on_no_list += these->count - 1; // on no list, and soon on one
     return 0;
 }
 
@@ -92,7 +92,7 @@ leave_rest(struct coact__stacks *s, const struct coact__new_stacks *these,
             coact__stacks_push(s, &s->bare, number, COACT__STACK_BARE);
         }
     }
-    s->trimming -= these->count - 1;
+    s->on_no_list -= these->count - 1;
     pthread_cond_broadcast(&s->trimmed);
     pthread_mutex_unlock(&s->lock);
 }

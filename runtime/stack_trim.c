@@ -158,7 +158,7 @@ release_some(struct coact__stacks *s, uint32_t *chain, struct run runs[RUNS])
 static uint32_t
 detach_locked(struct coact__stacks *s, size_t keep)
 {
-    if (s->trimming > 0 || s->warm.length <= keep) {
+    if (s->on_no_list > 0 || s->warm.length <= keep) {
         return COACT__NO_STACK;
     }
     uint32_t *link = &s->warm.head;
@@ -167,7 +167,7 @@ detach_locked(struct coact__stacks *s, size_t keep)
     }
     uint32_t chain = *link;
     *link = COACT__NO_STACK;
-    s->trimming = s->warm.length - keep;
+    s->on_no_list = s->warm.length - keep;
     s->warm.length = keep;
     for (uint32_t i = chain; i != COACT__NO_STACK; i = *next_of(s, i)) {
         coact__slabs_entry(&s->slabs, i)->state = COACT__STACK_TRIMMING;
@@ -187,7 +187,7 @@ give_back(struct coact__stacks *s, const struct run *run)
             coact__stacks_push(s, &s->warm, number, COACT__STACK_WARM);
         }
     }
-    s->trimming -= stacks_of(run);
+    s->on_no_list -= stacks_of(run);
     pthread_cond_broadcast(&s->trimmed);
     pthread_mutex_unlock(&s->lock);
 }

@@ -317,7 +317,7 @@ end_the_trim(void *arg)
     }
     pthread_mutex_lock(&stacks->lock);
     coact__stacks_push(stacks, &stacks->cold, stack->number, COACT__STACK_COLD);
-    stacks->trimming = 0;
+    stacks->on_no_list = 0;
     pthread_cond_broadcast(&stacks->trimmed);
     pthread_mutex_unlock(&stacks->lock);
     return NULL;
@@ -333,7 +333,7 @@ START_TEST(the_last_stack_is_had_also_while_it_is_being_trimmed)
     coact__stacks_put(stacks, &last);
     stacks->warm.head = COACT__NO_STACK;
     stacks->warm.length = 0;
-    stacks->trimming = 1;
+    stacks->on_no_list = 1;
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, end_the_trim, &last), 0);
     ck_assert_uint_eq(get().number, last.number);
