@@ -50,6 +50,7 @@
  */
 #include "runtime/wheel.h"
 
+#include "runtime/invariant.h"
 #include "runtime/wheel_lists.h"
 
 #include <stddef.h>
@@ -338,8 +339,9 @@ open_slot(struct coact__wheel *wheel, uint32_t list)
     struct coact__cell_chunk *chunk = coact__wheel_list_empty(wheel, list);
     if (list >= coact__wheel_first_list(COACT__WHEEL_ABOVE) &&
         list < coact__wheel_first_list(COACT__WHEEL_ABOVE + 1)) {
-        wheel->lists[COACT__WHEEL_ON_WAY] =
-            all; // of the next turn, and nothing else is
+        // Those of the turn before have been led on: they would be lost.
+        COACT__INVARIANT(wheel->lists[COACT__WHEEL_ON_WAY].count == 0);
+        wheel->lists[COACT__WHEEL_ON_WAY] = all;
         return;
     }
     bool is_due = list <= COACT__WHEEL_DIGIT_MASK;
