@@ -8,29 +8,16 @@
  */
 #include "runtime/oracle.h"
 #include "runtime/transport/crypto.h"
+#include "runtime/transport/say.h"
 
 #include <fcntl.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define DIGITS (2 * (size_t)COACT__KEY_BYTES)
 #define LINE_BYTES (DIGITS + 1)
-
-__attribute__((format(printf, 4, 5))) static int
-say(int code, char *error, size_t error_bytes, const char *format, ...)
-{
-    if (error != NULL && error_bytes > 0) {
-        va_list args;
-        va_start(args, format);
-        (void)vsnprintf(error, error_bytes, format, args);
-        va_end(args);
-    }
-    return code;
-}
 
 /* Bytes read, at most room; or a code. */
 static ssize_t
@@ -76,16 +63,17 @@ check_mode(int fd, const char *path, char *error, size_t error_bytes)
     struct stat status;
     if (fstat(fd, &status) != 0) {
         int code = -errno;
-        return say(code, error, error_bytes, "key file %s: %s", path,
-                   coact_strerror(code));
+        return coact__say(code, error, error_bytes, "key file %s: %s", path,
+                          coact_strerror(code));
     }
     if (!S_ISREG(status.st_mode)) {
-        return say(-EBADMSG, error, error_bytes, "key file %s: not a file",
-                   path);
+        return coact__say(-EBADMSG, error, error_bytes,
+                          "key file %s: not a file", path);
     }
     if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return say(-EACCES, error, error_bytes,
-                   "key file %s: others have access to it; chmod 600 it", path);
+        return coact__say(-EACCES, error, error_bytes,
+                          "key file %s: others have access to it; chmod 600 it",
+                          path);
     }
     return 0;
 }
@@ -113,8 +101,8 @@ coact__key_load(const char *path, uint8_t key[COACT__KEY_BYTES], char *error,
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         int code = -errno;
-        return say(code, error, error_bytes, "key file %s: %s", path,
-                   coact_strerror(code));
+        return coact__say(code, error, error_bytes, "key file %s: %s", path,
+                          coact_strerror(code));
     }
     int rc = check_mode(fd, path, error, error_bytes);
     if (rc != 0) {
@@ -122,15 +110,15 @@ coact__key_load(const char *path, uint8_t key[COACT__KEY_BYTES], char *error,
     }
     ssize_t len = read_all(fd, line, sizeof(line));
     if (len < 0) {
-        rc = say((int)len, error, error_bytes, "key file %s: %s", path,
-                 coact_strerror((int)len));
+        rc = coact__say((int)len, error, error_bytes, "key file %s: %s", path,
+                        coact_strerror((int)len));
         goto close_file;
     }
     rc = parse(line, (size_t)len, parsed);
     if (rc != 0) {
-        rc = say(rc, error, error_bytes,
-                 "key file %s: not one line of %zu hexadecimal digits", path,
-                 DIGITS);
+        rc = coact__say(rc, error, error_bytes,
+                        "key file %s: not one line of %zu hexadecimal digits",
+                        path, DIGITS);
     } else {
         memcpy(key, parsed, sizeof(parsed));
     }
@@ -149,8 +137,8 @@ coact__key_create(const char *path, char *error, size_t error_bytes)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         int code = -errno;
-        return say(code, error, error_bytes, "key file %s: %s", path,
-                   coact_strerror(code));
+        return coact__say(code, error, error_bytes, "key file %s: %s", path,
+                          coact_strerror(code));
     }
     coact__oracle_random(key, sizeof(key));
     (void)sodium_bin2hex(line, sizeof(line), key, sizeof(key));
@@ -164,8 +152,8 @@ coact__key_create(const char *path, char *error, size_t error_bytes)
     if (rc != 0) {
         // Half a key is worse than none: the next start would fail on it.
         (void)unlink(path);
-        return say(rc, error, error_bytes, "key file %s: %s", path,
-                   coact_strerror(rc));
+        return coact__say(rc, error, error_bytes, "key file %s: %s", path,
+                          coact_strerror(rc));
     }
     return 0;
 }

@@ -7,10 +7,9 @@
 
 #include "runtime/memory.h"
 #include "runtime/oracle.h"
+#include "runtime/transport/say.h"
 
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -57,18 +56,6 @@ run(void *arg)
     return NULL;
 }
 
-__attribute__((format(printf, 4, 5))) static int
-say(int code, char *error, size_t error_bytes, const char *format, ...)
-{
-    if (error != NULL && error_bytes > 0) {
-        va_list args;
-        va_start(args, format);
-        (void)vsnprintf(error, error_bytes, format, args);
-        va_end(args);
-    }
-    return code;
-}
-
 /* Of which the lower half, the part in addresses, is not 0. */
 static uint64_t
 draw_incarnation(void)
@@ -84,24 +71,28 @@ static int
 check(const struct coact__transport_options *o, char *error, size_t bytes)
 {
     if (o->listen == NULL) {
-        return say(-EINVAL, error, bytes, "transport: no address to listen at");
+        return coact__say(-EINVAL, error, bytes,
+                          "transport: no address to listen at");
     }
     if (o->incarnation != 0 && (uint32_t)o->incarnation == 0) {
-        return say(-EINVAL, error, bytes,
-                   "transport: the lower half of the incarnation is 0");
+        return coact__say(-EINVAL, error, bytes,
+                          "transport: the lower half of the incarnation is 0");
     }
     if (o->heartbeat_ns < 0 || o->stall_ns < 0) {
-        return say(-EINVAL, error, bytes, "transport: a time is negative");
+        return coact__say(-EINVAL, error, bytes,
+                          "transport: a time is negative");
     }
     if (o->window_bytes != 0 && o->window_bytes < COACT__WINDOW_MIN) {
-        return say(-EINVAL, error, bytes,
-                   "transport: a window of %u bytes is below the least, %u",
-                   o->window_bytes, COACT__WINDOW_MIN);
+        return coact__say(
+            -EINVAL, error, bytes,
+            "transport: a window of %u bytes is below the least, %u",
+            o->window_bytes, COACT__WINDOW_MIN);
     }
     if (o->backlog_bytes != 0 && o->backlog_bytes < COACT__FRAME_PLAIN) {
-        return say(-EINVAL, error, bytes,
-                   "transport: a backlog of %u bytes holds less than a frame",
-                   o->backlog_bytes);
+        return coact__say(
+            -EINVAL, error, bytes,
+            "transport: a backlog of %u bytes holds less than a frame",
+            o->backlog_bytes);
     }
     return 0;
 }
@@ -224,12 +215,13 @@ coact__transport_start(const struct coact__transport_options *options,
         rc = coact__wire_nanomsg_new(&wire);
     }
     if (rc != 0) {
-        (void)say(rc, error, error_bytes, "transport: %s", coact_strerror(rc));
+        (void)coact__say(rc, error, error_bytes, "transport: %s",
+                         coact_strerror(rc));
         goto free_wire;
     }
     t = coact__alloc_zeroed(sizeof(*t));
     if (t == NULL) {
-        rc = say(-ENOMEM, error, error_bytes, "transport: no memory");
+        rc = coact__say(-ENOMEM, error, error_bytes, "transport: no memory");
         goto free_wire;
     }
     t->wire = wire;
@@ -239,20 +231,22 @@ coact__transport_start(const struct coact__transport_options *options,
     rc = wire->ops->listen(wire, options->listen,
                            or_default(options->strangers_max, STRANGERS_MAX));
     if (rc != 0) {
-        (void)say(rc, error, error_bytes, "transport: cannot listen at %s: %s",
-                  options->listen, coact_strerror(rc));
+        (void)coact__say(rc, error, error_bytes,
+                         "transport: cannot listen at %s: %s", options->listen,
+                         coact_strerror(rc));
         goto free_transport;
     }
     rc = open_fds(t);
     if (rc != 0) {
-        (void)say(rc, error, error_bytes, "transport: %s", coact_strerror(rc));
+        (void)coact__say(rc, error, error_bytes, "transport: %s",
+                         coact_strerror(rc));
         goto free_transport;
     }
     init_table_lock(t);
     rc = t->has_thread ? start_thread(t) : 0;
     if (rc != 0) {
-        (void)say(rc, error, error_bytes, "transport: no thread: %s",
-                  coact_strerror(rc));
+        (void)coact__say(rc, error, error_bytes, "transport: no thread: %s",
+                         coact_strerror(rc));
         goto close_fds;
     }
     *out = t;
