@@ -1,5 +1,10 @@
 /*
- * cells.c - chunks of cells, and records in blocks.
+ * cells.c - chunks of cells, and records, in blocks.
+ *
+ * A chunk that is not wanted is kept, however many there are.  A million timers
+ * that end would free tens of thousands, and an allocator that is asked for one
+ * more looks at those first: that was seen to take the better part of a second,
+ * under the lock of the timers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,12 +14,18 @@
 
 #include <stddef.h>
 
+/* Blocks of about a page. */
 #define RECORDS 511
-#define SPARE_CHUNKS 64
+#define CHUNKS 15
 
 struct coact__wheel_records {
     struct coact__wheel_records *next;
     struct coact__wheel_record records[RECORDS];
+};
+
+struct coact__cell_chunks {
+    struct coact__cell_chunk chunks[CHUNKS];
+    struct coact__cell_chunks *next;
 };
 
 _Static_assert(sizeof(struct coact__cell_chunk) == 256, "four lines");
@@ -30,8 +41,8 @@ more_records(struct coact__cell_store *store)
     if (block == NULL) {
         return false;
     }
-    block->next = store->blocks;
-    store->blocks = block;
+    block->next = store->record_blocks;
+    store->record_blocks = block;
     for (uint32_t i = RECORDS; i-- > 0;) {
         coact__record_give(store, &block->records[i]);
     }
@@ -59,20 +70,32 @@ coact__record_give(struct coact__cell_store *store,
 
 /* ---- Chunks ---- */
 
+static bool
+more_chunks(struct coact__cell_store *store)
+{
+    struct coact__cell_chunks *block =
+        coact__alloc_aligned(64, sizeof(struct coact__cell_chunks));
+    if (block == NULL) {
+        return false;
+    }
+    block->next = store->chunk_blocks;
+    store->chunk_blocks = block;
+    for (uint32_t i = CHUNKS; i-- > 0;) {
+        coact__cell_chunk_give(store, &block->chunks[i]);
+    }
+    return true;
+}
+
 static struct coact__cell_chunk *
 take_chunk(struct coact__cell_store *store)
 {
+    if (store->chunks == NULL && !more_chunks(store)) {
+        return NULL;
+    }
     struct coact__cell_chunk *chunk = store->chunks;
-    if (chunk != NULL) {
-        store->chunks = chunk->next;
-        store->chunk_count--;
-    } else {
-        chunk = coact__alloc_aligned(64, sizeof(struct coact__cell_chunk));
-    }
-    if (chunk != NULL) {
-        chunk->next = NULL;
-        chunk->count = 0;
-    }
+    store->chunks = chunk->next;
+    chunk->next = NULL;
+    chunk->count = 0;
     return chunk;
 }
 
@@ -80,13 +103,8 @@ void
 coact__cell_chunk_give(struct coact__cell_store *store,
                        struct coact__cell_chunk *chunk)
 {
-    if (store->chunk_count >= SPARE_CHUNKS) {
-        coact__free(chunk);
-        return;
-    }
     chunk->next = store->chunks;
     store->chunks = chunk;
-    store->chunk_count++;
 }
 
 void
@@ -103,12 +121,14 @@ coact__cell_chunks_give(struct coact__cell_store *store,
 void
 coact__cell_store_fini(struct coact__cell_store *store)
 {
-    while (store->chunks != NULL) {
-        coact__free(take_chunk(store));
+    while (store->chunk_blocks != NULL) {
+        struct coact__cell_chunks *block = store->chunk_blocks;
+        store->chunk_blocks = block->next;
+        coact__free(block);
     }
-    while (store->blocks != NULL) {
-        struct coact__wheel_records *block = store->blocks;
-        store->blocks = block->next;
+    while (store->record_blocks != NULL) {
+        struct coact__wheel_records *block = store->record_blocks;
+        store->record_blocks = block->next;
         coact__free(block);
     }
 }

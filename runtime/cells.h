@@ -6,7 +6,7 @@
  * is, and is emptied when its owner goes away.  So moving a million of them
  * touches neither owners nor records.
  *
- * Records and some chunks are kept for reuse.  Nothing here takes a lock.
+ * Records and chunks are kept for reuse.  Nothing here takes a lock.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,9 +45,9 @@ struct coact__cells {
 /* What is to hand.  All zero: nothing. */
 struct coact__cell_store {
     struct coact__cell_chunk *chunks;
-    uint32_t chunk_count;
     struct coact__wheel_record *records;
-    struct coact__wheel_records *blocks;
+    struct coact__cell_chunks *chunk_blocks;
+    struct coact__wheel_records *record_blocks;
 };
 
 /* Give all memory back; no list and no record is used again. */

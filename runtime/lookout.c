@@ -246,9 +246,12 @@ fire_timers(struct coact__lookout *watch)
     struct coact__scheduler *scheduler = watch->worker->scheduler;
     uint32_t n = coact__scheduler_workers(scheduler);
     for (uint32_t i = 0; i < n; i++) {
-        coact__worker_count(
-            &watch->worker->timers_fired,
-            coact__timers_run(&scheduler->workers[i].timers, watch->now_ns));
+        uint32_t fired =
+            coact__timers_run(&scheduler->workers[i].timers, watch->now_ns);
+        coact__worker_count(&watch->worker->timers_fired, fired);
+        if (fired > 0) {
+            scheduler->parking.rang_ns = watch->now_ns;
+        }
     }
     scheduler->options.look(scheduler->options.owner);
 }
@@ -258,12 +261,13 @@ static int64_t
 next_look_ns(struct coact__lookout *watch, bool others_run)
 {
     struct coact__scheduler *scheduler = watch->worker->scheduler;
+    // One timer is met exactly.  Of a crowd, each would wake us for the sake of a
+    // few: those that come close together wait for each other.
+    int64_t together = scheduler->parking.rang_ns + GAP_TIMERS_NS;
     int64_t timer = coact__scheduler_next_timer_ns(scheduler);
+    timer = timer > together ? timer : together;
     if (!others_run) {
-        // One timer is met exactly.  Of a crowd, each would wake us for the sake
-        // of a few: those that come close together wait for each other.
-        int64_t together = scheduler->parking.rang_ns + GAP_TIMERS_NS;
-        return timer > together ? timer : together;
+        return timer;
     }
     bool all_busy =
         coact__census_awake(&scheduler->census) >= scheduler->worker_count;

@@ -164,15 +164,6 @@ coact__wheel_init(struct coact__wheel *wheel, int64_t now_ns)
 void
 coact__wheel_fini(struct coact__wheel *wheel)
 {
-    if (wheel->store.blocks == NULL) {
-        return; // never used: its memory need not be touched
-    }
-    for (uint32_t list = 0; list <= COACT__WHEEL_ON_WAY; list++) {
-        if (wheel->lists[list].count > 0) {
-            coact__cell_chunks_give(&wheel->store,
-                                    coact__wheel_list_empty(wheel, list));
-        }
-    }
     coact__cell_store_fini(&wheel->store);
 }
 
@@ -286,14 +277,9 @@ move(struct coact__wheel *wheel, struct coact__wheel_cell cell, uint32_t list)
             coact__wheel_bury(wheel, record);
             return;
         }
-        wheel->fired++;                       // W6: it has been armed so far
-        __builtin_prefetch(record->owner, 1); // pop comes next
+        wheel->fired++; // W6: it has been armed so far
     }
     if (coact__wheel_list_append(wheel, list, cell)) {
-        if (list <= COACT__WHEEL_DIGIT_MASK) {
-            __builtin_prefetch(
-                record); // it is due within this turn of the hand
-        }
         return;
     }
     struct coact__wheel_entry *entry = record->owner;
@@ -331,6 +317,20 @@ lead_on(struct coact__wheel *wheel, uint64_t most)
     }
 }
 
+/* Those that are due within 33 us: each entry, and each record, lies on a page of
+   its own, which the processor has to look up first.  It does so for several at
+   once, where none waits for another. */
+static void
+fetch(const struct coact__cell_chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        __builtin_prefetch(chunk->cells[i].record);
+    }
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        __builtin_prefetch(chunk->cells[i].record->owner, 1);
+    }
+}
+
 /* The wheel's tick has just become that at which this list begins. */
 static void
 open_slot(struct coact__wheel *wheel, uint32_t list)
@@ -344,10 +344,10 @@ open_slot(struct coact__wheel *wheel, uint32_t list)
         wheel->lists[COACT__WHEEL_ON_WAY] = all;
         return;
     }
-    bool is_due = list <= COACT__WHEEL_DIGIT_MASK;
+    bool is_due_soon = list < coact__wheel_first_list(2);
     while (chunk != NULL) {
-        for (uint32_t i = 0; is_due && i < chunk->count; i++) {
-            __builtin_prefetch(chunk->cells[i].record);
+        if (is_due_soon) {
+            fetch(chunk);
         }
         for (uint32_t i = 0; i < chunk->count; i++) {
             move(wheel, chunk->cells[i], list_for_cell(wheel, chunk->cells[i]));

@@ -15,7 +15,7 @@
  * scattered, most of them on the stacks of sleepers, and to touch each of them
  * whenever a hand passes would cost more than all the rest.  Where there is no
  * memory for that, entries wait on a plain list: dear, but none is refused.
- * What a wheel has needed once it keeps: eight bytes for each entry.
+ * What a wheel has needed once it keeps: some 25 bytes for each entry.
  *
  * Promises: an entry never fires before its deadline, and fires in the first
  * advance to a time one tick (COACT__WHEEL_TICK_NS) after it, or earlier.
