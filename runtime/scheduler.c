@@ -71,10 +71,9 @@ begin_worker(struct coact__worker *worker)
 void
 coact__worker_give_stacks(struct coact__worker *worker)
 {
-    while (worker->stack_count > 0) {
-        coact__stacks_put(worker->scheduler->stacks[0],
-                          &worker->stacks[--worker->stack_count]);
-    }
+    coact__stacks_put_all(worker->scheduler->stacks[0], worker->stacks,
+                          worker->stack_count);
+    worker->stack_count = 0;
 }
 
 static void

@@ -64,6 +64,14 @@ coact__spin_lock(struct coact__spin *lock)
     }
 }
 
+/* False: somebody holds it. */
+static inline bool
+coact__spin_try(struct coact__spin *lock)
+{
+    return !atomic_load_explicit(&lock->held, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&lock->held, true, memory_order_acquire);
+}
+
 static inline void
 coact__spin_unlock(struct coact__spin *lock)
 {
@@ -71,6 +79,8 @@ coact__spin_unlock(struct coact__spin *lock)
 }
 
 #if COACT_ABORT_ON_MISUSE
+#define coact__spin_try(lock)                                                  \
+    (coact__spin_try(lock) && (coact__held_take(__FILE__, __LINE__), true))
 #define coact__spin_lock(lock)                                                 \
     (coact__spin_lock(lock), coact__held_take(__FILE__, __LINE__))
 #define coact__spin_unlock(lock) (coact__held_give(), coact__spin_unlock(lock))

@@ -34,6 +34,9 @@
 #define COLOURS 16u
 #define COLOUR_BYTES 64u
 
+/* Who takes more than the one it needs leaves so many to be had for each. */
+#define SPARE_FOR_ONE 64
+
 static const char no_more[] = "the runtime's limit on stacks is reached";
 
 /* A stack with its guard, in whole pages; 0 if the size is out of range. */
@@ -180,16 +183,53 @@ coact__stacks_get(struct coact__stacks *s, struct coact__stack *out,
     return 0;
 }
 
+uint32_t
+coact__stacks_get_free(struct coact__stacks *s, struct coact__stack *out,
+                       uint32_t most)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t spare = (s->max_stacks - s->in_use) / SPARE_FOR_ONE;
+    size_t there = s->warm.length + s->cold.length;
+    size_t count = there < spare ? there : spare;
+    count = count < most ? count : most;
+    for (size_t i = count; i-- > 0;) {
+        out[i].number =
+            coact__stacks_pop(s, s->warm.length > 0 ? &s->warm : &s->cold);
+        coact__slabs_entry(&s->slabs, out[i].number)->state = COACT__STACK_USED;
+    }
+    s->in_use += count;
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = describe(s, out[i].number);
+    }
+    return (uint32_t)count;
+}
+
+void
+coact__stacks_put_all(struct coact__stacks *s, const struct coact__stack *these,
+                      uint32_t count)
+{
+    // Of a million stacks that were idle for long, each has its entry on a cache
+    // line of its own.
+    for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch(coact__slabs_entry(&s->slabs, these[i].number), 1);
+    }
+    pthread_mutex_lock(&s->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        // Put twice, it would be two coroutines' stack.
+        COACT__INVARIANT(
+            coact__slabs_entry(&s->slabs, these[i].number)->state ==
+            COACT__STACK_USED);
+        coact__stacks_push(s, &s->warm, these[i].number, COACT__STACK_WARM);
+    }
+    s->in_use -= count;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void
 coact__stacks_put(struct coact__stacks *s, const struct coact__stack *stack)
 {
-    pthread_mutex_lock(&s->lock);
-    // Put twice, it would be two coroutines' stack.
-    COACT__INVARIANT(coact__slabs_entry(&s->slabs, stack->number)->state ==
-                     COACT__STACK_USED);
-    coact__stacks_push(s, &s->warm, stack->number, COACT__STACK_WARM);
-    s->in_use--;
-    pthread_mutex_unlock(&s->lock);
+    coact__stacks_put_all(s, stack, 1);
 }
 
 bool

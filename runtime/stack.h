@@ -95,9 +95,16 @@ void coact__stacks_free(struct coact__stacks *stacks);
 int coact__stacks_get(struct coact__stacks *stacks, struct coact__stack *out,
                       const char **reason);
 
-/* Put a stack back.  Its contents are lost from here on. */
+/* Take some of those that are free, at most so many, where the limit is far away; how
+   many.  The last one has been in use last. */
+uint32_t coact__stacks_get_free(struct coact__stacks *stacks,
+                                struct coact__stack *out, uint32_t most);
+
+/* Put a stack back, or some.  Their contents are lost from here on. */
 void coact__stacks_put(struct coact__stacks *stacks,
                        const struct coact__stack *stack);
+void coact__stacks_put_all(struct coact__stacks *stacks,
+                           const struct coact__stack *these, uint32_t count);
 
 /* Give back the pages of free stacks, but for the `keep` that were put last.
    Returns how many were trimmed.  It takes about 0.1 us for each, most of it

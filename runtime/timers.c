@@ -83,11 +83,13 @@ pop_some(struct coact__wheel *wheel, struct coact__timer *some[TOGETHER])
 uint32_t
 coact__timers_run(struct coact__timers *timers, int64_t now_ns)
 {
-    if (coact__timers_next_ns(timers) > now_ns) {
+    // Who holds the lock is likely to be at it: to wait for him would be for
+    // nothing.  If he is not, next_ns stays as it is, and nobody sleeps beyond.
+    if (coact__timers_next_ns(timers) > now_ns ||
+        !coact__spin_try(&timers->lock)) {
         return 0;
     }
     uint32_t fired = 0;
-    coact__spin_lock(&timers->lock);
     coact__wheel_advance(&timers->wheel, now_ns);
     struct coact__timer *some[TOGETHER];
     uint32_t count;

@@ -44,7 +44,8 @@ bool coact__timer_arm(struct coact__timers *timers, struct coact__timer *timer,
 bool coact__timer_cancel(struct coact__timer *timer);
 
 /* Fire what is due, under the lock: `fire` must neither wait, nor arm or cancel
-   a timer, and may wake tasks.  The number fired. */
+   a timer, and may wake tasks.  The number fired; 0 as well while another thread
+   holds the lock: it comes back, since next_ns tells of what is due yet. */
 uint32_t coact__timers_run(struct coact__timers *timers, int64_t now_ns);
 
 /* When there is something to fire, at the earliest; INT64_MAX: never. */

@@ -15,6 +15,7 @@
 #include "runtime/scheduler.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #if COACT__ASAN || COACT__TSAN
 #define MAY_INHERIT false
@@ -24,12 +25,21 @@
 
 /* ---- Stacks ---- */
 
+/* Between a worker and all. */
+#define MOVED_AT_ONCE (COACT__WORKER_STACKS / 2)
+
 static bool
 take_stack(struct coact__worker *worker, struct coact__task *task)
 {
-    if (task->stack_class == 0 && worker->stack_count > 0) {
-        task->stack = worker->stacks[--worker->stack_count];
-        return true;
+    if (task->stack_class == 0) {
+        if (worker->stack_count == 0) {
+            worker->stack_count = coact__stacks_get_free(
+                worker->scheduler->stacks[0], worker->stacks, MOVED_AT_ONCE);
+        }
+        if (worker->stack_count > 0) {
+            task->stack = worker->stacks[--worker->stack_count];
+            return true;
+        }
     }
     return coact__stacks_get(worker->scheduler->stacks[task->stack_class],
                              &task->stack, NULL) == 0;
@@ -52,6 +62,17 @@ take_reserve(struct coact__worker *worker, struct coact__task *task)
     return true;
 }
 
+/* Those that have been in use last are kept. */
+static void
+put_oldest(struct coact__worker *worker)
+{
+    coact__stacks_put_all(worker->scheduler->stacks[0], worker->stacks,
+                          MOVED_AT_ONCE);
+    worker->stack_count -= MOVED_AT_ONCE;
+    memmove(worker->stacks, worker->stacks + MOVED_AT_ONCE,
+            worker->stack_count * sizeof(worker->stacks[0]));
+}
+
 static void
 give_stack(struct coact__worker *worker, struct coact__task *task)
 {
@@ -60,8 +81,10 @@ give_stack(struct coact__worker *worker, struct coact__task *task)
         task->on_reserve = false;
         atomic_store_explicit(&worker->scheduler->is_reserve_out, false,
                               memory_order_release);
-    } else if (task->stack_class == 0 &&
-               worker->stack_count < COACT__WORKER_STACKS) {
+    } else if (task->stack_class == 0) {
+        if (worker->stack_count == COACT__WORKER_STACKS) {
+            put_oldest(worker);
+        }
         worker->stacks[worker->stack_count++] = task->stack;
     } else {
         coact__stacks_put(worker->scheduler->stacks[task->stack_class],

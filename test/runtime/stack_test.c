@@ -137,6 +137,47 @@ START_TEST(no_more_than_the_limit_are_in_use)
 }
 END_TEST
 
+START_TEST(free_ones_are_had_together_the_last_put_at_the_end)
+{
+    set_up(&plain);
+    struct coact__stack had[8];
+    for (int i = 0; i < 8; i++) {
+        had[i] = get();
+    }
+    coact__stacks_put_all(stacks, had, 8);
+    ck_assert_uint_eq(counts().in_use, 0);
+    struct coact__stack again[16];
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, again, 5), 5);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_ptr_eq(again[i].low, had[3 + i].low);
+        ck_assert_uint_eq(again[i].bytes, had[3 + i].bytes);
+    }
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, again, 16), 3);
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, again, 16), 0);
+    ck_assert_uint_eq(counts().in_use, 8);
+    coact__stacks_free(stacks);
+}
+END_TEST
+
+START_TEST(near_the_limit_nobody_has_more_than_the_one_it_needs)
+{
+    set_up(&(struct coact__stacks_options){.max_stacks = 130});
+    struct coact__stack had[4];
+    for (int i = 0; i < 4; i++) {
+        had[i] = get();
+    }
+    coact__stacks_put_all(stacks, had, 4);
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, had, 4), 2);
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, had, 4), 2);
+    coact__stacks_put_all(stacks, had, 2);
+    for (int i = 0; i < 66; i++) {
+        (void)get();
+    }
+    ck_assert_uint_eq(coact__stacks_get_free(stacks, had, 4), 0);
+    coact__stacks_free(stacks);
+}
+END_TEST
+
 /* Trimming. */
 
 START_TEST(trimming_gives_back_pages_but_for_the_last_put)
@@ -348,6 +389,8 @@ SUITE_MAIN("stack", stacks_do_not_overlap,
            tops_of_neighbours_differ_within_one_page,
            the_stack_put_last_is_had_first, a_stack_put_twice_aborts,
            no_more_than_the_limit_are_in_use,
+           free_ones_are_had_together_the_last_put_at_the_end,
+           near_the_limit_nobody_has_more_than_the_one_it_needs,
            trimming_gives_back_pages_but_for_the_last_put,
            trimmed_stacks_are_used_again_before_new_ones,
            a_trim_that_the_kernel_refuses_loses_no_stack,
