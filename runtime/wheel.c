@@ -60,6 +60,9 @@
 
 #define DEAD_MOST 64
 
+/* Slots of level 1 whose entries are fetched together: those of 262 us. */
+#define FETCHED_AT_ONCE 8
+
 /* How many cells of a slot next_ns looks at for an exact answer. */
 #define LOOK 8
 
@@ -317,17 +320,43 @@ lead_on(struct coact__wheel *wheel, uint64_t most)
     }
 }
 
-/* Those that are due within 33 us: each entry, and each record, lies on a page of
-   its own, which the processor has to look up first.  It does so for several at
-   once, where none waits for another. */
+/* The slots of level 1 from this one to the end of its group are about to be opened,
+   one every 33 us.  Each entry, and each record, lies on a page of its own, which
+   the processor has to look up first.  It does so for several at once, where none
+   waits for another. */
 static void
-fetch(const struct coact__cell_chunk *chunk)
+fetch_group(const struct coact__wheel *wheel, uint32_t list)
 {
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        __builtin_prefetch(chunk->cells[i].record);
+    const struct coact__cells *from = &wheel->lists[list];
+    const struct coact__cells *last =
+        &wheel->lists[list | (FETCHED_AT_ONCE - 1)];
+    for (const struct coact__cells *at = from; at <= last; at++) {
+        for (const struct coact__cell_chunk *chunk = at->first; chunk != NULL;
+             chunk = chunk->next) {
+            for (uint32_t i = 0; i < chunk->count; i++) {
+                __builtin_prefetch(chunk->cells[i].record);
+            }
+        }
     }
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        __builtin_prefetch(chunk->cells[i].record->owner, 1);
+    for (const struct coact__cells *at = from; at <= last; at++) {
+        for (const struct coact__cell_chunk *chunk = at->first; chunk != NULL;
+             chunk = chunk->next) {
+            for (uint32_t i = 0; i < chunk->count; i++) {
+                __builtin_prefetch(chunk->cells[i].record->owner, 1);
+            }
+        }
+    }
+}
+
+/* A slot of level 1 is to be opened. */
+static void
+fetch_ahead(struct coact__wheel *wheel, uint32_t list)
+{
+    uint64_t group =
+        wheel->tick >> COACT__WHEEL_LEVEL_BITS | (FETCHED_AT_ONCE - 1);
+    if (wheel->fetched != group) {
+        wheel->fetched = group;
+        fetch_group(wheel, list);
     }
 }
 
@@ -335,6 +364,9 @@ fetch(const struct coact__cell_chunk *chunk)
 static void
 open_slot(struct coact__wheel *wheel, uint32_t list)
 {
+    if (coact__wheel_level_of_list(list) == 1) {
+        fetch_ahead(wheel, list);
+    }
     struct coact__cells all = wheel->lists[list];
     struct coact__cell_chunk *chunk = coact__wheel_list_empty(wheel, list);
     if (list >= coact__wheel_first_list(COACT__WHEEL_ABOVE) &&
@@ -344,11 +376,7 @@ open_slot(struct coact__wheel *wheel, uint32_t list)
         wheel->lists[COACT__WHEEL_ON_WAY] = all;
         return;
     }
-    bool is_due_soon = list < coact__wheel_first_list(2);
     while (chunk != NULL) {
-        if (is_due_soon) {
-            fetch(chunk);
-        }
         for (uint32_t i = 0; i < chunk->count; i++) {
             move(wheel, chunk->cells[i], list_for_cell(wheel, chunk->cells[i]));
         }

@@ -57,10 +57,11 @@ struct coact__wheel {
     uint64_t tick; /* the time of the wheel: nothing armed is due by it */
     uint64_t live; /* entries in lists; of those */
     uint64_t fired, nevers;
-    uint64_t dead;   /* cells of entries that were removed */
-    uint32_t levels; /* bit l: level l has some */
-    uint32_t popped; /* cells of the first chunk of the fired */
-    uint32_t led;    /* and of those that are on their way (wheel.c) */
+    uint64_t dead;    /* cells of entries that were removed */
+    uint32_t levels;  /* bit l: level l has some */
+    uint32_t popped;  /* cells of the first chunk of the fired */
+    uint32_t led;     /* and of those that are on their way (wheel.c) */
+    uint64_t fetched; /* the last slot of level 1 whose entries were fetched */
     /* Bit s of a level: its slot s has some. */
     uint64_t used[COACT__WHEEL_LEVELS][(2 << COACT__WHEEL_LEVEL_BITS) / 64];
     struct coact__wheel_entry *strays;
