@@ -152,9 +152,11 @@ see(struct coact__lookout *watch, struct sight *sight)
             see_run(watch, other, unmoved, sight);
         }
     }
-    sight->work_waits = sight->work_waits ||
-                        coact__worker_has_queued(watch->worker) ||
-                        coact__globalq_length(&scheduler->global) > 0;
+    bool has_global = coact__globalq_length(&scheduler->global) > 0;
+    // Those that run come by; if they do not, or have too much, it is for us.
+    sight->are_behind = sight->are_behind || has_global;
+    sight->work_waits = sight->work_waits || has_global ||
+                        coact__worker_has_queued(watch->worker);
 }
 
 /* ---- Joining ---- */
@@ -173,7 +175,8 @@ may_join(struct coact__lookout *watch, const struct sight *sight)
                                             watch->now_ns - watch->before_ns);
     watch->operations = operations;
     watch->before_ns = watch->now_ns;
-    return joins && coact__worker_steal_any(watch->worker);
+    return joins && (coact__globalq_length(&scheduler->global) > 0 ||
+                     coact__worker_steal_any(watch->worker));
 }
 
 /* ---- All cores are busy ---- */
@@ -320,10 +323,8 @@ look_for_work(struct coact__lookout *watch, const struct sight *sight,
     }
     bool is_news =
         events > 0 || coact__worker_has_queued(worker) || rings ||
-        // Those that run come by; if they do not, it is for us.
-        (has_global && (!others_run || watch->was_global)) ||
+        (has_global && !others_run) ||
         (sight->hoarder != NULL && coact__place_adopt(worker, sight->hoarder));
-    watch->was_global = has_global;
     if (is_news) {
         coact__trial_begin_unmeasured(worker, watch->now_ns);
         return false;

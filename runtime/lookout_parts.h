@@ -24,7 +24,6 @@ struct coact__lookout {
     int64_t before_ns;
     uint64_t operations; /* at before_ns */
     bool were_behind;
-    bool was_global; /* something was in the global queue */
     bool has_served;
 };
 
