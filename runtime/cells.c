@@ -1,10 +1,11 @@
 /*
- * cells.c - chunks of cells, and records, in blocks.
+ * cells.c - chunks of cells, and records, from blocks that grow.
  *
- * A chunk that is not wanted is kept, however many there are.  A million timers
- * that end would free tens of thousands, and an allocator that is asked for one
- * more looks at those first: that was seen to take the better part of a second,
- * under the lock of the timers.
+ * What is not wanted is kept, however much it is.  A million timers that end would
+ * free tens of thousands of chunks, with the lock of the timers held, and that was a
+ * thirtieth of all that a million sleepers take.  Small blocks would be dear as well:
+ * each makes the allocator's heap grow by a system call, and all that touch new
+ * pages meanwhile wait for it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,50 +13,68 @@
 
 #include "runtime/memory.h"
 
-#include <stddef.h>
+#define LINE 64
+#define BLOCK_FIRST ((size_t)4096)
+#define BLOCK_LAST ((size_t)256 << 10)
 
-/* Blocks of about a page. */
-#define RECORDS 511
-#define CHUNKS 15
-
-struct coact__wheel_records {
-    struct coact__wheel_records *next;
-    struct coact__wheel_record records[RECORDS];
-};
-
-struct coact__cell_chunks {
-    struct coact__cell_chunk chunks[CHUNKS];
-    struct coact__cell_chunks *next;
+struct coact__cell_block {
+    struct coact__cell_block *next;
 };
 
 _Static_assert(sizeof(struct coact__cell_chunk) == 256, "four lines");
-_Static_assert(sizeof(struct coact__wheel_records) % 64 == 0, "whole lines");
 
-/* ---- Records ---- */
+/* ---- Blocks ---- */
 
 static bool
-more_records(struct coact__cell_store *store)
+grow(struct coact__cell_store *store, struct coact__cell_area *area)
 {
-    struct coact__wheel_records *block =
-        coact__alloc_aligned(64, sizeof(struct coact__wheel_records));
+    size_t bytes = area->bytes == 0           ? BLOCK_FIRST
+                   : area->bytes < BLOCK_LAST ? 2 * area->bytes
+                                              : BLOCK_LAST;
+    struct coact__cell_block *block = coact__alloc_aligned(LINE, bytes);
     if (block == NULL) {
         return false;
     }
-    block->next = store->record_blocks;
-    store->record_blocks = block;
-    for (uint32_t i = RECORDS; i-- > 0;) {
-        coact__record_give(store, &block->records[i]);
-    }
+    block->next = store->blocks;
+    store->blocks = block;
+    *area =
+        (struct coact__cell_area){(char *)block + LINE, bytes - LINE, bytes};
     return true;
 }
+
+/* Memory that nobody has had; NULL: there is none. */
+static void *
+take_fresh(struct coact__cell_store *store, struct coact__cell_area *area,
+           size_t bytes)
+{
+    if (area->left < bytes && !grow(store, area)) {
+        return NULL;
+    }
+    void *fresh = area->fresh;
+    area->fresh += bytes;
+    area->left -= bytes;
+    return fresh;
+}
+
+void
+coact__cell_store_fini(struct coact__cell_store *store)
+{
+    while (store->blocks != NULL) {
+        struct coact__cell_block *block = store->blocks;
+        store->blocks = block->next;
+        coact__free(block);
+    }
+}
+
+/* ---- Records ---- */
 
 struct coact__wheel_record *
 coact__record_take(struct coact__cell_store *store)
 {
-    if (store->records == NULL && !more_records(store)) {
-        return NULL;
-    }
     struct coact__wheel_record *record = store->records;
+    if (record == NULL) {
+        return take_fresh(store, &store->fresh_records, sizeof(*record));
+    }
     store->records = record->unused;
     return record;
 }
@@ -70,32 +89,19 @@ coact__record_give(struct coact__cell_store *store,
 
 /* ---- Chunks ---- */
 
-static bool
-more_chunks(struct coact__cell_store *store)
-{
-    struct coact__cell_chunks *block =
-        coact__alloc_aligned(64, sizeof(struct coact__cell_chunks));
-    if (block == NULL) {
-        return false;
-    }
-    block->next = store->chunk_blocks;
-    store->chunk_blocks = block;
-    for (uint32_t i = CHUNKS; i-- > 0;) {
-        coact__cell_chunk_give(store, &block->chunks[i]);
-    }
-    return true;
-}
-
 static struct coact__cell_chunk *
 take_chunk(struct coact__cell_store *store)
 {
-    if (store->chunks == NULL && !more_chunks(store)) {
-        return NULL;
-    }
     struct coact__cell_chunk *chunk = store->chunks;
-    store->chunks = chunk->next;
-    chunk->next = NULL;
-    chunk->count = 0;
+    if (chunk != NULL) {
+        store->chunks = chunk->next;
+    } else {
+        chunk = take_fresh(store, &store->fresh_chunks, sizeof(*chunk));
+    }
+    if (chunk != NULL) {
+        chunk->next = NULL;
+        chunk->count = 0;
+    }
     return chunk;
 }
 
@@ -115,21 +121,6 @@ coact__cell_chunks_give(struct coact__cell_store *store,
         struct coact__cell_chunk *next = chunk->next;
         coact__cell_chunk_give(store, chunk);
         chunk = next;
-    }
-}
-
-void
-coact__cell_store_fini(struct coact__cell_store *store)
-{
-    while (store->chunk_blocks != NULL) {
-        struct coact__cell_chunks *block = store->chunk_blocks;
-        store->chunk_blocks = block->next;
-        coact__free(block);
-    }
-    while (store->record_blocks != NULL) {
-        struct coact__wheel_records *block = store->record_blocks;
-        store->record_blocks = block->next;
-        coact__free(block);
     }
 }
 

@@ -14,6 +14,7 @@
 #define COACT_RUNTIME_CELLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define COACT__CELLS_A_CHUNK 15
@@ -42,12 +43,18 @@ struct coact__cells {
     uint64_t count;
 };
 
+/* Memory of a block that nobody has had; how large the block is. */
+struct coact__cell_area {
+    char *fresh;
+    size_t left, bytes;
+};
+
 /* What is to hand.  All zero: nothing. */
 struct coact__cell_store {
     struct coact__cell_chunk *chunks;
     struct coact__wheel_record *records;
-    struct coact__cell_chunks *chunk_blocks;
-    struct coact__wheel_records *record_blocks;
+    struct coact__cell_area fresh_chunks, fresh_records;
+    struct coact__cell_block *blocks; /* all of them */
 };
 
 /* Give all memory back; no list and no record is used again. */

@@ -47,7 +47,7 @@ static const struct bench {
      "|yield|calm|hog|blocked|yield-interactive|hog-interactive|"
      "blocked-interactive|",
      "sleeps of 1 ms among 64 actors that compute"},
-    {"timers", bench_timers, 1000000, "||", "sleepers of 0 to 5 s"},
+    {"timers", bench_timers, 1000000, "||floor|", "sleepers of 0 to 5 s"},
     {"restarts", bench_restarts, 20000, "||",
      "crashes of one supervised child"},
 };

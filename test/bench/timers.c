@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test/bench/bench.h"
+#include "test/bench/timers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,24 +46,33 @@ report_naps(struct bench_run *run, int64_t *late)
 
 enum { BATCHES = 64, FAULTS = 256 /* in each */ };
 
+static void
+touch(char *at, size_t pages, size_t page)
+{
+    for (size_t i = 0; i < pages; i++) {
+        ((volatile char *)at)[i * page] = 1;
+    }
+}
+
 /* What the kernel takes for the first touch of a page, as a stack's is touched:
-   each sleeper has one, and no scheduler can do without.  The median of batches:
-   some pages are dear, those that a machine's host has to find first. */
+   each sleeper has one, and no scheduler can do without.  In memory that has been
+   in use, but is in no cache any more: what a machine's host takes to find a page
+   is another thing.  The median of batches. */
 static double
 fault_us(void)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t bytes = BATCHES * FAULTS * page;
+    size_t batch_bytes = FAULTS * page, bytes = BATCHES * batch_bytes;
     char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     bench_must(at != MAP_FAILED ? 0 : -ENOMEM, "map");
     madvise(at, bytes, MADV_NOHUGEPAGE);
+    touch(at, BATCHES * FAULTS, page);
+    madvise(at, bytes, MADV_DONTNEED);
     int64_t took[BATCHES];
     for (size_t batch = 0; batch < BATCHES; batch++) {
         int64_t before = bench_cpu_ns();
-        for (size_t i = 0; i < FAULTS; i++) {
-            ((volatile char *)at)[(batch * FAULTS + i) * page] = 1;
-        }
+        touch(at + batch * batch_bytes, FAULTS, page);
         took[batch] = bench_cpu_ns() - before;
     }
     munmap(at, bytes);
@@ -72,15 +81,28 @@ fault_us(void)
 }
 
 void
+bench_timers_cpu(struct bench_run *run, int64_t before)
+{
+    double cpu_s = (double)(bench_cpu_ns() - before) / 1e9;
+    double fault = fault_us();
+    bench_figure(run, "cpu_s", cpu_s, 2);
+    bench_figure(run, "fault_us", fault, 2);
+    bench_figure(run, "cpu_net_s", cpu_s - fault * (double)run->n / 1e6, 2);
+}
+
+void
 bench_timers(boss_self self, void *arg)
 {
     struct bench_run *run = arg;
+    if (run->variant[0] != '\0') {
+        bench_timers_floor(run);
+        return;
+    }
     struct nap *naps = bench_alloc(run->n, sizeof(*naps));
     int64_t *late = bench_alloc(run->n, sizeof(*late));
     int64_t cpu = bench_cpu_ns(), start = coact_now_ns();
     for (int64_t i = 0; i < run->n; i++) {
-        uint32_t us = ((uint32_t)i + 1) * 2654435761U % 5000000;
-        naps[i] = (struct nap){{self.ref}, COACT_US(us), &late[i]};
+        naps[i] = (struct nap){{self.ref}, COACT_US(bench_nap_us(i)), &late[i]};
         late[i] = -1;
         napper_ref napper;
         bench_must(coact_spawn(napper, &napper, napper_body, &naps[i]),
@@ -89,11 +111,7 @@ bench_timers(boss_self self, void *arg)
     int64_t awake = bench_collect(self, run->n);
     bench_finish(run, run->n, start);
     bench_check(awake == run->n, "every sleeper wakes once");
-    double cpu_s = (double)(bench_cpu_ns() - cpu) / 1e9;
-    double fault = fault_us();
-    bench_figure(run, "cpu_s", cpu_s, 2);
-    bench_figure(run, "fault_us", fault, 2);
-    bench_figure(run, "cpu_net_s", cpu_s - fault * (double)run->n / 1e6, 2);
+    bench_timers_cpu(run, cpu);
     report_naps(run, late);
     free(late);
     free(naps);
