@@ -23,6 +23,8 @@
 
 #include <string.h>
 
+#define FEW_FRESH ((COACT__FRESH + 3) / 4)
+
 _Static_assert((COACT__FRESH & (COACT__FRESH - 1)) == 0,
                "positions wrap at 2^32, places must wrap with them");
 _Static_assert(COACT__ROLES <= 32, "a bit for each in one word");
@@ -94,6 +96,20 @@ pop_in_order(struct coact__ready *ready)
     return r != NULL ? r : coact__ready_from_line(ready, COACT__RANK_PATIENT);
 }
 
+/* The oldest fresh one, if it is to have its turn: it opens another branch of a tree,
+   which needs stacks and children beside the first.  Where there is no room for
+   those, all branches would soon be open at once. */
+static struct coact__runnable *
+from_oldest_in_turn(struct coact__ready *ready)
+{
+    bool are_few = ready->fresh_end - ready->fresh_first < FEW_FRESH;
+    if (!ready->is_oldest_overdue && !(ready->is_oldest_due && are_few)) {
+        return NULL;
+    }
+    ready->is_oldest_due = ready->is_oldest_overdue = false;
+    return from_oldest_fresh(ready);
+}
+
 /* The other way round: those that the rule keeps waiting. */
 static struct coact__runnable *
 pop_reversed(struct coact__ready *ready)
@@ -101,12 +117,15 @@ pop_reversed(struct coact__ready *ready)
     struct coact__runnable *r =
         coact__ready_from_line(ready, COACT__RANK_PATIENT);
     if (r == NULL) {
-        r = from_oldest_fresh(ready);
+        r = from_oldest_in_turn(ready);
     }
     if (r == NULL) {
         r = coact__ready_from_line(ready, COACT__RANK_PROMPT);
     }
-    return r != NULL ? r : coact__ready_from_slot(ready);
+    if (r == NULL) {
+        r = coact__ready_from_slot(ready);
+    }
+    return r != NULL ? r : coact__ready_from_fresh(ready);
 }
 
 struct coact__runnable *
@@ -131,6 +150,24 @@ coact__ready_pop_slowly(struct coact__ready *ready)
     }
     coact__bias_leave(&ready->bias);
     return r;
+}
+
+struct coact__runnable *
+coact__ready_pop_heir(struct coact__ready *ready)
+{
+    if (coact__ready_waiting(ready) != 0 || coact__ready_length(ready) == 0) {
+        return coact__ready_pop(ready);
+    }
+    struct coact__runnable *r = NULL;
+    coact__bias_enter(&ready->bias);
+    if (COACT__LIKELY(!atomic_load_explicit(&ready->bias.attention,
+                                            memory_order_relaxed) &&
+                      ready->streak < COACT__STREAK - 1)) {
+        ready->streak++;
+        r = coact__ready_from_fresh(ready);
+    }
+    coact__bias_leave(&ready->bias);
+    return r != NULL ? r : coact__ready_pop(ready);
 }
 
 void

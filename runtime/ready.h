@@ -4,7 +4,8 @@
  *
  * Four places, because those who wait for a processor do so for different
  * reasons:
- *   slot     the one that was woken last; its message is warm.  Run next
+ *   slot     the one that was woken last; its message is warm.  Run next, unless
+ *            somebody has just ended (coact__ready_pop_heir)
  *   fresh    those that have never run, the newest first: a tree of actors is
  *            walked in depth then, and few of them need a stack at a time.
  *            Thieves take the oldest, which have the most below them
@@ -12,7 +13,8 @@
  *            that has come (prompt), before who could go on all the time
  *            (patient)
  * One in COACT__STREAK picks goes the other way round, so that none of them
- * starves behind another.
+ * starves behind another; the oldest fresh one has its turn then when its owner
+ * says so, which goes by time: each turn is one more branch of a tree.
  *
  * Everything is under a biased lock (bias.h), so nothing is private: whatever a
  * worker has queued others can take, also while it is stuck in an actor.
@@ -60,6 +62,7 @@ struct coact__ready {
     uint32_t urgent; /* bit r: role r does not wait for the next look */
     uint32_t quick;  /* the role whose tasks need no more than to be put in:
                         that of the turn, or none while a sample is wanted */
+    bool is_oldest_due, is_oldest_overdue; /* the owner's */
     uint32_t fresh_first, fresh_end;
     struct coact__runnable *fresh[COACT__FRESH];
     struct coact__batch lines[COACT__ROLES][COACT__RANKS];
@@ -109,6 +112,15 @@ static inline void
 coact__ready_want_sample(struct coact__ready *ready)
 {
     ready->quick = COACT__ROLES; // nobody's; only the owner looks at it
+}
+
+/* The oldest fresh one is to have its turn, at the next pick the other way round: where
+   they are few, or if it is overdue. */
+static inline void
+coact__ready_want_oldest(struct coact__ready *ready, bool is_overdue)
+{
+    ready->is_oldest_due = true;
+    ready->is_oldest_overdue = is_overdue;
 }
 
 /* For simulation: the nth of all, slot and fresh included (n from 0); NULL if
@@ -295,6 +307,11 @@ coact__ready_put(struct coact__ready *ready, struct coact__runnable *r)
     coact__ready_append(ready, r);
     coact__bias_leave(&ready->bias);
 }
+
+/* Where one has just ended: a fresh one goes before the slot then, as long as no line
+   has anybody.  It can have the stack as it is; and children that end one after
+   another wake their parent once. */
+struct coact__runnable *coact__ready_pop_heir(struct coact__ready *ready);
 
 static inline struct coact__runnable *
 coact__ready_pop(struct coact__ready *ready)

@@ -78,6 +78,7 @@ struct coact__worker {
     uint32_t stack_count;
     struct coact__drowsy drowsy;
     struct coact__trial trial;
+    int64_t oldest_due_ns, oldest_overdue_ns; /* when it was so last */
     int64_t charged_ns; /* until when a role was charged for our time */
     int64_t delay_ns;   /* of the last task that ran with a stamp */
     struct coact__histogram *delays; /* one for each role; ours to write.  NULL:

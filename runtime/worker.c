@@ -30,6 +30,8 @@
 #define LOOK_EVERY_MOST 256
 #define GLOBAL_BATCH 256
 #define LONG_RUN_NS INT64_C(1000000)
+#define OLDEST_DUE_NS INT64_C(200000)
+#define OLDEST_OVERDUE_NS INT64_C(10000000)
 #define LAG_NS INT64_C(2000000)
 #define SPIN_NS INT64_C(30000)
 #define CHOICES 32
@@ -118,6 +120,18 @@ coact__worker_run_alone(struct coact__worker *worker,
 
 /* ---- Looking ---- */
 
+static void
+want_oldest(struct coact__worker *worker, int64_t now)
+{
+    if (now - worker->oldest_due_ns >= OLDEST_DUE_NS) {
+        bool is_overdue = now - worker->oldest_overdue_ns >= OLDEST_OVERDUE_NS;
+        coact__ready_want_oldest(&worker->ready, is_overdue);
+        worker->oldest_due_ns = now;
+        worker->oldest_overdue_ns =
+            is_overdue ? now : worker->oldest_overdue_ns;
+    }
+}
+
 void
 coact__worker_look(struct coact__worker *worker)
 {
@@ -125,6 +139,7 @@ coact__worker_look(struct coact__worker *worker)
     int64_t now = coact__oracle_now_ns();
     charge(worker, now);
     coact__ready_want_sample(&worker->ready);
+    want_oldest(worker, now);
     atomic_store_explicit(&worker->looked_ns, now, memory_order_relaxed);
     worker->looked_at = dispatches_of(worker);
     worker->looks++;

@@ -7,7 +7,7 @@
  * else may have it.
  *
  * Where one ends and the next has not run yet, the next begins on the stack of
- * the one that ended, without a switch.
+ * the one that ended, without a switch.  So such a one is preferred there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -203,7 +203,7 @@ next_unprepared(struct coact__worker *worker)
         worker->until_look = 1;
         return NULL;
     }
-    return (struct coact__task *)coact__ready_pop(&worker->ready);
+    return (struct coact__task *)coact__ready_pop_heir(&worker->ready);
 }
 
 static void

@@ -2,9 +2,8 @@
  * ready_test.c - what a worker is to run: in which order, for whom, and how much
  * of it others get.
  *
- * Every test but the last ones is run twice: with a biased lock, where the
- * kernel allows it, and with an ordinary one.  What happens between threads is
- * tested one step at a time in test/interleave.
+ * Most are run twice, with a biased lock and with an ordinary one.  What happens
+ * between threads is in test/interleave.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -126,6 +125,22 @@ BOTH_WAYS(ready_runs_who_was_woken_last_then_the_prompt_the_fresh_the_patient)
     must_be_empty(&ready);
 }
 
+BOTH_WAYS(ready_has_a_fresh_heir_unless_somebody_waits_in_a_line)
+{
+    begin(is_biased);
+    (void)put_fresh(0);
+    (void)put_fresh(1);
+    put_next(2);
+    ck_assert_int_eq(number_of(coact__ready_pop_heir(&ready)), 1);
+    put(3);
+    ck_assert_int_eq(number_of(coact__ready_pop_heir(&ready)), 2);
+    ck_assert_int_eq(pop(), 3);
+    atomic_store(&ready.bias.attention, true);
+    ck_assert_ptr_null(coact__ready_pop_heir(&ready));
+    atomic_store(&ready.bias.attention, false);
+    ck_assert_int_eq(pop(), 0);
+}
+
 BOTH_WAYS(ready_sends_who_was_next_to_its_line_when_another_is)
 {
     begin(is_biased);
@@ -167,11 +182,12 @@ BOTH_WAYS(ready_picks_the_other_way_round_once_in_a_streak)
     put_fresh(1);
     put_fresh(2);
     put(3);
-    const int order[] = {0, 1, 2, 3, 10};
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        must_pick_at_end_of_streak(order[i]);
-    }
-    must_be_empty(&ready);
+    must_pick_at_end_of_streak(0);
+    must_pick_at_end_of_streak(3);
+    coact__ready_want_oldest(&ready, false);
+    must_pick_at_end_of_streak(1);
+    must_pick_at_end_of_streak(10);
+    ck_assert_int_eq(pop(), 2);
 }
 
 /* ---- fresh ones ---- */
@@ -192,19 +208,23 @@ BOTH_WAYS(ready_tells_a_spawner_when_many_have_never_run)
     }
     ck_assert_int_eq(pop(), (int)COACT__FRESH); // the other way round
     ck_assert(!put_fresh(COACT__FRESH + 1));
+    // Of many the oldest has no turn unless it is overdue.
+    for (uint32_t i = 0; i < 2 * COACT__STREAK; i++) {
+        coact__ready_want_oldest(&ready, i >= COACT__STREAK);
+        ck_assert_int_eq(pop() == 0, i + 1 == 2 * COACT__STREAK);
+    }
 }
 
 BOTH_WAYS(ready_fresh_positions_may_wrap_around)
 {
     begin(is_biased);
     ready.fresh_first = ready.fresh_end = UINT32_MAX - 1;
-    for (int i = 0; i < 4; i++) {
-        put_fresh(i);
-    }
-    for (int i = 3; i >= 0; i--) {
-        ck_assert_int_eq(pop(), i);
-    }
-    must_be_empty(&ready);
+    put_fresh(0);
+    put_fresh(1);
+    put_fresh(2);
+    ck_assert_int_eq(pop(), 2);
+    ck_assert_int_eq(pop(), 1);
+    ck_assert_int_eq(pop(), 0);
 }
 
 /* ---- roles ---- */
@@ -560,6 +580,7 @@ END_TEST
 
 SUITE_MAIN("ready",
            ready_runs_who_was_woken_last_then_the_prompt_the_fresh_the_patient,
+           ready_has_a_fresh_heir_unless_somebody_waits_in_a_line,
            ready_sends_who_was_next_to_its_line_when_another_is,
            ready_picks_the_other_way_round_once_in_a_streak,
            ready_tells_a_spawner_when_many_have_never_run,
