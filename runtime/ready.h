@@ -120,7 +120,7 @@ static inline void
 coact__ready_want_oldest(struct coact__ready *ready, bool is_overdue)
 {
     ready->is_oldest_due = true;
-    ready->is_oldest_overdue = is_overdue;
+    ready->is_oldest_overdue |= is_overdue; // until it had its turn
 }
 
 /* For simulation: the nth of all, slot and fresh included (n from 0); NULL if

@@ -210,7 +210,7 @@ BOTH_WAYS(ready_tells_a_spawner_when_many_have_never_run)
     ck_assert(!put_fresh(COACT__FRESH + 1));
     // Of many the oldest has no turn unless it is overdue.
     for (uint32_t i = 0; i < 2 * COACT__STREAK; i++) {
-        coact__ready_want_oldest(&ready, i >= COACT__STREAK);
+        coact__ready_want_oldest(&ready, i == COACT__STREAK);
         ck_assert_int_eq(pop() == 0, i + 1 == 2 * COACT__STREAK);
     }
 }
