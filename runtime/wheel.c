@@ -320,35 +320,7 @@ lead_on(struct coact__wheel *wheel, uint64_t most)
     }
 }
 
-/* The slots of level 1 from this one to the end of its group are about to be opened,
-   one every 33 us.  Each entry, and each record, lies on a page of its own, which
-   the processor has to look up first.  It does so for several at once, where none
-   waits for another. */
-static void
-fetch_group(const struct coact__wheel *wheel, uint32_t list)
-{
-    const struct coact__cells *from = &wheel->lists[list];
-    const struct coact__cells *last =
-        &wheel->lists[list | (FETCHED_AT_ONCE - 1)];
-    for (const struct coact__cells *at = from; at <= last; at++) {
-        for (const struct coact__cell_chunk *chunk = at->first; chunk != NULL;
-             chunk = chunk->next) {
-            for (uint32_t i = 0; i < chunk->count; i++) {
-                __builtin_prefetch(chunk->cells[i].record);
-            }
-        }
-    }
-    for (const struct coact__cells *at = from; at <= last; at++) {
-        for (const struct coact__cell_chunk *chunk = at->first; chunk != NULL;
-             chunk = chunk->next) {
-            for (uint32_t i = 0; i < chunk->count; i++) {
-                __builtin_prefetch(chunk->cells[i].record->owner, 1);
-            }
-        }
-    }
-}
-
-/* A slot of level 1 is to be opened. */
+/* A slot of level 1 is to be opened, and those behind it are, one every 33 us. */
 static void
 fetch_ahead(struct coact__wheel *wheel, uint32_t list)
 {
@@ -356,7 +328,7 @@ fetch_ahead(struct coact__wheel *wheel, uint32_t list)
         wheel->tick >> COACT__WHEEL_LEVEL_BITS | (FETCHED_AT_ONCE - 1);
     if (wheel->fetched != group) {
         wheel->fetched = group;
-        fetch_group(wheel, list);
+        coact__wheel_fetch(wheel, list, list | (FETCHED_AT_ONCE - 1));
     }
 }
 

@@ -133,6 +133,11 @@ bool coact__wheel_list_append(struct coact__wheel *wheel, uint32_t list,
 struct coact__cell_chunk *coact__wheel_list_empty(struct coact__wheel *wheel,
                                                   uint32_t list);
 
+/* What hangs on the lists from the first to the last is needed soon: have its records
+   and entries on their way from memory. */
+void coact__wheel_fetch(const struct coact__wheel *wheel, uint32_t first,
+                        uint32_t last);
+
 /* How many cells of its first chunk are not in it any more. */
 uint32_t coact__wheel_left_behind(const struct coact__wheel *wheel,
                                   uint32_t list);
